@@ -1,0 +1,48 @@
+// What Debian's Abseil (20220623) does not have yet: the two macros that pass errors on, checks
+// for broken invariants, and context added to a status on its way up.
+#pragma once
+
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace kyrodb {
+
+// Returns `status` with `context: ` before its message; code and payloads stay. OK stays OK.
+absl::Status Annotate(const absl::Status& status, absl::string_view context);
+
+namespace internal {
+[[noreturn]] void CheckFailed(const char* file, int line, const char* expression);
+}  // namespace internal
+
+}  // namespace kyrodb
+
+#define KYRO_STATUS_CONCAT_INNER(a, b) a##b
+#define KYRO_STATUS_CONCAT(a, b) KYRO_STATUS_CONCAT_INNER(a, b)
+
+// Returns from the enclosing function when `expression` is not OK.
+#define KYRO_RETURN_IF_ERROR(expression)                                                \
+  do {                                                                                  \
+    if (absl::Status kyro_status = (expression); !kyro_status.ok()) return kyro_status; \
+  } while (false)
+
+// Assigns the value of a StatusOr to `target` (a declaration or an lvalue), or returns its status.
+#define KYRO_ASSIGN_OR_RETURN(target, expression) \
+  KYRO_ASSIGN_OR_RETURN_INNER(KYRO_STATUS_CONCAT(kyro_status_or_, __LINE__), target, expression)
+#define KYRO_ASSIGN_OR_RETURN_INNER(holder, target, expression) \
+  auto holder = (expression);                                   \
+  if (!holder.ok()) return holder.status();                     \
+  target = std::move(holder).value()
+
+// Ends the process when an invariant of ours is broken. Never for user input or disk bytes.
+#define KYRO_CHECK(condition)         \
+  ((condition) ? static_cast<void>(0) \
+               : ::kyrodb::internal::CheckFailed(__FILE__, __LINE__, #condition))
+
+#ifdef NDEBUG
+#define KYRO_DCHECK(condition) static_cast<void>(sizeof((condition) ? 1 : 0))
+#else
+#define KYRO_DCHECK(condition) KYRO_CHECK(condition)
+#endif
