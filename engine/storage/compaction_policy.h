@@ -1,0 +1,38 @@
+// When to merge which runs.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+namespace kyrodb::engine {
+
+struct RunSize {
+  uint64_t file_bytes = 0;
+  uint64_t entry_count = 0;
+  uint64_t tombstone_count = 0;
+};
+
+// Runs [begin, end) of the list.
+struct CompactionPick {
+  size_t begin = 0;
+  size_t end = 0;
+};
+
+inline constexpr size_t kRunCountMax = 4;
+
+// Size-tiered: nothing while there are at most `run_count_max` runs. Beyond, the newest runs: as
+// many as bring the count down to the limit, and then each next older one that is not larger
+// than all of those before it together. So a byte is rewritten O(log n) times and the
+// count stays bounded.
+//
+// All runs when the runs above the oldest hold deletes of more than a fifth of all keys: that is
+// when a merge gives space back. (Deletes in the oldest run are those that had to be kept; merging
+// again would not help.)
+//
+// `runs` stand from new to old, as in `SpaceVersion`. Pure.
+std::optional<CompactionPick> PickCompaction(std::span<const RunSize> runs,
+                                             size_t run_count_max = kRunCountMax);
+
+}  // namespace kyrodb::engine

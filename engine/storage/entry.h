@@ -1,0 +1,40 @@
+// What storage holds: versions of keys. A version is a put or a delete, stamped with the LSN of the
+// commit that wrote it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace kyrodb::engine {
+
+// The same type as `wal::Lsn`; said again here because storage does not know the log.
+// Units:  0 is no commit: a version has an LSN of at least 1.
+using Lsn = uint64_t;
+inline constexpr Lsn kLsnMax = ~Lsn{0};
+
+// The numbers are part of the run format: never reuse one.
+enum class EntryKind : uint8_t { kDelete = 0, kPut = 1 };
+
+// One version, with a copy of its value.
+struct FoundVersion {
+  EntryKind kind = EntryKind::kDelete;
+  Lsn lsn = 0;
+  std::string value;
+};
+
+// The value of a key that is there, and the commit that wrote it.
+struct VersionedValue {
+  Lsn lsn = 0;
+  std::string value;
+};
+
+// The internal order: keys ascending by memcmp, versions of one key from new to old.
+// Negative, zero or positive as a stands before, on or after b.
+inline int CompareInternal(absl::string_view a_key, Lsn a_lsn, absl::string_view b_key, Lsn b_lsn) {
+  if (const int order = a_key.compare(b_key); order != 0) return order;
+  return a_lsn > b_lsn ? -1 : (a_lsn < b_lsn ? 1 : 0);
+}
+
+}  // namespace kyrodb::engine

@@ -1,0 +1,139 @@
+// An ordered, versioned map of byte keys to byte values: memtables in front of runs.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "engine/base/file_system.h"
+#include "engine/base/metrics.h"
+#include "engine/storage/buffer_pool.h"
+#include "engine/storage/compaction_policy.h"
+#include "engine/storage/entry.h"
+#include "engine/storage/memtable.h"
+#include "engine/storage/retention.h"
+#include "engine/storage/run.h"
+
+namespace kyrodb::engine {
+
+class Iterator;          // engine/iterator.h
+struct KeyRange;         // engine/iterator.h
+struct SpaceStatistics;  // engine/database.h
+
+// What all key spaces of a database share; must outlive them.
+struct StorageContext {
+  FileSystem& file_system;
+  BufferPool& buffer_pool;
+  MetricsRegistry& metrics;
+  ObsoleteFiles& obsolete_files;
+};
+
+// The sources of one key space at one moment, from new to old: every version in an earlier source
+// is newer than every version of the same key in a later one.
+struct SpaceVersion {
+  std::shared_ptr<MemTable> active;
+  std::vector<std::shared_ptr<const MemTable>> frozen;
+  std::vector<std::shared_ptr<const Run>> runs;
+};
+
+// A flush and a compaction are two steps each: `Write…` makes a file (long, does I/O, visible to
+// nobody), then the caller makes the manifest durable that names it, then `Install…` makes
+// it visible. Runs that a compaction replaced go to `StorageContext::obsolete_files` when their
+// last reader is done.
+//
+// Errors:         reads give `DataLoss` naming file and offset when a block that is needed is
+//                 damaged, `Unavailable` when the disk fails.
+// Thread-safety:  reads from any thread, at any time. `Apply` and `Freeze`: one thread at a time
+//                 (the commit leader, or recovery). Of one key space one flush and one compaction
+//                 at a time may be under way, also at once.
+// Lifetime:       iterators keep alive what they walk over; the context must outlive them.
+class KeySpace {
+ public:
+  // `runs` from new to old, as `Install…` left them.
+  KeySpace(uint32_t id, const StorageContext& context,
+           std::vector<std::shared_ptr<const Run>> runs = {});
+  KeySpace(const KeySpace&) = delete;
+  KeySpace& operator=(const KeySpace&) = delete;
+
+  uint32_t id() const { return id_; }
+
+  // Adds a version. `lsn` is not below any LSN applied before.
+  void Apply(Lsn lsn, EntryKind kind, absl::string_view key, absl::string_view value);
+
+  // The value that a reader at `snapshot` sees; nullopt when there is none.
+  absl::StatusOr<std::optional<VersionedValue>> Get(absl::string_view key, Lsn snapshot) const;
+  // The LSN of the newest version of `key`, put or delete, when it is above `above`; else 0. Does
+  // not touch runs that hold nothing above `above`: validating a commit seldom reads the disk.
+  absl::StatusOr<Lsn> LatestLsn(absl::string_view key, Lsn above = 0) const;
+  std::unique_ptr<Iterator> NewIterator(const KeyRange& range, Lsn snapshot) const;
+  // The greatest key that a reader at `snapshot` sees. Steps over deleted keys at the end one by
+  // one.
+  absl::StatusOr<std::optional<std::string>> LastKey(Lsn snapshot) const;
+  // Calls `visit` for each key with versions in (since, until], in key order, with the newest of
+  // those. An error of `visit` ends the walk and is returned. Deletes are met when no flush or
+  // compaction since had a tombstone floor above `since`.
+  absl::Status ChangesSince(Lsn since, Lsn until,
+                            absl::FunctionRef<absl::Status(absl::string_view key, Lsn lsn,
+                                                           EntryKind kind, absl::string_view value)>
+                                visit) const;
+
+  // Closes the active memtable and starts a new one; returns the closed one, or null when it was
+  // empty and stays active.
+  std::shared_ptr<const MemTable> Freeze();
+
+  // Writes `frozen` (the oldest frozen memtables, from new to old) as one run. Null when nothing in
+  // them has to be kept; no file is left then.
+  absl::StatusOr<std::shared_ptr<const Run>> WriteFlush(
+      std::span<const std::shared_ptr<const MemTable>> frozen, absl::string_view path,
+      uint64_t file_number, const RetentionPolicy& policy) const;
+  // Puts `run` (null: nothing) in the place of `frozen`.
+  void InstallFlush(std::shared_ptr<const Run> run,
+                    std::span<const std::shared_ptr<const MemTable>> frozen);
+
+  // Merges `runs`, neighbours in the current version, from new to old, into one. Null when nothing
+  // in them has to be kept; no file is left then.
+  absl::StatusOr<std::shared_ptr<const Run>> WriteCompaction(
+      std::span<const std::shared_ptr<const Run>> runs, absl::string_view path,
+      uint64_t file_number, const RetentionPolicy& policy) const;
+  void InstallCompaction(std::shared_ptr<const Run> run,
+                         std::span<const std::shared_ptr<const Run>> runs);
+
+  // Marks every run for removal: the key space was dropped.
+  void MarkAllObsolete();
+
+  // What `PickCompaction` says about the runs now; empty when there is nothing to merge.
+  std::vector<std::shared_ptr<const Run>> RunsToCompact(size_t run_count_max = kRunCountMax) const;
+
+  std::shared_ptr<const SpaceVersion> version() const;
+  SpaceStatistics statistics() const;
+  // Active and frozen.
+  uint64_t memtable_bytes() const;
+  uint64_t active_memtable_bytes() const;
+  // The newest LSN that any run holds; 0 without runs.
+  Lsn flushed_lsn() const;
+
+ private:
+  void SetVersion(std::shared_ptr<const SpaceVersion> version) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<std::shared_ptr<const Run>> WriteRun(
+      std::vector<std::unique_ptr<InternalIterator>> sources, absl::string_view path,
+      const RunWriterOptions& options, const RetentionPolicy& policy, bool is_oldest) const;
+
+  const uint32_t id_;
+  const StorageContext context_;
+  MemTable* active_;           // of the writer; owned by `version_`
+  mutable absl::Mutex mutex_;  // held for the time of a pointer copy
+  std::shared_ptr<const SpaceVersion> version_ ABSL_GUARDED_BY(mutex_);
+  // Serialises the changes of `version_`.
+  absl::Mutex install_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
+};
+
+}  // namespace kyrodb::engine

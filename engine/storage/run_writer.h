@@ -1,0 +1,96 @@
+// Writes one run file, in one pass.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "engine/base/file_system.h"
+#include "engine/storage/entry.h"
+#include "engine/storage/run_format.h"
+#include "learned_index/recursive_model_index.h"
+
+namespace kyrodb::engine {
+
+struct RunWriterOptions {
+  uint64_t file_number = 0;
+  // Keys that no key of the run is below or above, when both are known: what these two begin with
+  // in common is stripped from every key. Bounds that are too wide cost space and speed only.
+  std::optional<std::string> smallest_key;
+  std::optional<std::string> largest_key;
+  // The error bound of the model, in rows.
+  uint32_t epsilon = 16;
+};
+
+// Order:          versions come in internal order, strictly ascending.
+// Errors:         the first one sticks. Without a successful `Finish` the destructor removes the
+//                 file. `AlreadyExists` when there is a file of that name; `InvalidArgument` for a
+//                 version out of order or outside the given bounds; errors of the disk as they are.
+// Thread-safety:  one thread at a time.
+// Cost:           24 bytes of memory a key, and the versions of one key at a time.
+class RunWriter {
+ public:
+  static absl::StatusOr<std::unique_ptr<RunWriter>> Create(FileSystem& file_system,
+                                                           absl::string_view path,
+                                                           const RunWriterOptions& options);
+  ~RunWriter();
+  RunWriter(const RunWriter&) = delete;
+  RunWriter& operator=(const RunWriter&) = delete;
+
+  // The value of a delete must be empty.
+  absl::Status Add(absl::string_view key, Lsn lsn, EntryKind kind, absl::string_view value);
+
+  // Completes and syncs the file; the caller syncs its directory.
+  absl::StatusOr<RunProperties> Finish();
+
+  // Distinct keys so far.
+  uint64_t entry_count() const { return offsets_.size(); }
+  uint64_t file_bytes() const { return file_bytes_; }
+
+ private:
+  RunWriter(FileSystem& file_system, absl::string_view path, const RunWriterOptions& options,
+            std::unique_ptr<WritableFile> file);
+
+  absl::Status AddChecked(absl::string_view key, Lsn lsn, EntryKind kind, absl::string_view value);
+  absl::Status FinishChecked();
+  // Writes the record of the key that is complete now.
+  absl::Status FlushRecord();
+  absl::Status Append(absl::string_view bytes);
+  // Fills the last page with zeros, so that the next section starts on a page.
+  absl::Status PadToPage();
+  absl::Status WriteBuffer();
+
+  FileSystem& file_system_;
+  const std::string path_;
+  const RunWriterOptions options_;
+  std::unique_ptr<WritableFile> file_;
+  absl::Status status_;
+  bool finished_ = false;
+
+  std::string buffer_;       // whole pages, not written yet, and the page being filled
+  uint64_t file_bytes_ = 0;  // appended so far, the buffer included
+  std::vector<uint32_t> page_checksums_;
+
+  std::vector<uint64_t> slices_;   // distinct
+  std::vector<uint64_t> offsets_;  // of records in the heap
+  std::vector<uint32_t> groups_;   // first entry of each slice
+  learned_index::RecursiveModelIndexBuilder model_;
+
+  // The key whose versions are being collected.
+  bool has_key_ = false;
+  std::string key_;
+  Lsn last_lsn_ = 0;
+  uint64_t pending_count_ = 0;
+  std::string pending_table_;
+  std::string pending_values_;
+  bool pending_deleted_ = false;
+
+  RunProperties properties_;
+};
+
+}  // namespace kyrodb::engine
