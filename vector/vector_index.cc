@@ -1,0 +1,23 @@
+#include "vector/vector_index.h"
+
+#include "engine/base/status.h"
+
+namespace kyrodb::vector {
+
+absl::Status VectorIndex::Add(uint64_t label, std::span<const float> vector) {
+  KYRO_RETURN_IF_ERROR(CheckVector(vector, dimensions_));
+  return AddChecked(label, vector);
+}
+
+absl::StatusOr<std::vector<Neighbor>> VectorIndex::Search(std::span<const float> query,
+                                                          const SearchParameters& parameters,
+                                                          SearchStatistics* statistics) const {
+  SearchStatistics local;
+  SearchStatistics& filled = statistics != nullptr ? *statistics : local;
+  filled = SearchStatistics();
+  KYRO_RETURN_IF_ERROR(CheckVector(query, dimensions_));
+  if (parameters.k == 0) return std::vector<Neighbor>();
+  return SearchChecked(query, parameters, filled);
+}
+
+}  // namespace kyrodb::vector
