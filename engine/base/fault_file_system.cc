@@ -162,7 +162,7 @@ class FaultFileSystemImpl : public FaultFileSystem {
   }
 
   absl::Status Rename(absl::string_view from, absl::string_view to) override {
-    KYRO_RETURN_IF_ERROR(plan_->CheckWrite("rename", from));
+    if (plan_->Fails(Kind::kWriteError)) return disk::RenameStatus(from, to, EIO);
     return base_->Rename(from, to);
   }
 

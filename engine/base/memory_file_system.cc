@@ -386,7 +386,7 @@ class MemoryFileSystemImpl : public MemoryFileSystem {
     absl::MutexLock lock(&disk_->mutex);
     KYRO_RETURN_IF_ERROR(disk_->Begin("rename", from));
     const int error = RenameLocked(SplitPath(from), SplitPath(to));
-    return error == 0 ? absl::OkStatus() : ErrnoStatus("rename", from, error);
+    return error == 0 ? absl::OkStatus() : disk::RenameStatus(from, to, error);
   }
 
   absl::Status Remove(absl::string_view path) override {

@@ -31,9 +31,9 @@ class MemoryFileSystem : public FileSystem {
     kAll,     // everything does: the process died, the machine did not
     kRandom,  // each unsynced 512-byte sector, and a prefix of each directory's unsynced
               // changes, is kept or lost by the seed; a kept sector may be from any of its writes,
-              // the size from any of its changes. Per file, one outcome in four is each of: all
-              // lost, all kept, a prefix of the writes with the last one torn, every sector by
-              // itself
+              // the size from any of its changes or from the middle of a growing write. Per file,
+              // one outcome in four is each of: all lost, all kept, a prefix of the writes with the
+              // last one torn, every sector by itself
   };
 
   // Freezes the state after a power loss now; the receiver itself goes on unharmed. All that is
@@ -43,6 +43,7 @@ class MemoryFileSystem : public FileSystem {
 
   // Every state-changing call (Create, Write, Truncate, Sync, Rename, Remove, SyncDirectory,
   // CreateDirectory) counts as one operation, also when it fails with an error of its own.
+  // `Close` and `Lock` do not count.
   virtual uint64_t operation_count() const = 0;
 
   // From operation number `operation` on (counted as above, from 0) every call, reads included,

@@ -33,6 +33,17 @@ auto RetryInterrupted(const Call& call) {
   return result;
 }
 
+// The path as the system takes it. A NUL would cut it short, and no file has one in its name: such
+// a path becomes the empty one, which names nothing (ENOENT).
+std::string SystemPath(absl::string_view path) {
+  return path.find('\0') == absl::string_view::npos ? std::string(path) : std::string();
+}
+
+// The path of a directory, in which the empty path is the working directory.
+std::string SystemDirectoryPath(absl::string_view path) {
+  return path.empty() ? "." : SystemPath(path);
+}
+
 // A file descriptor that is closed when it goes.
 class Descriptor {
  public:
@@ -51,9 +62,10 @@ class Descriptor {
   int fd_;
 };
 
-absl::StatusOr<Descriptor> Open(absl::string_view operation, const std::string& path, int flags) {
+absl::StatusOr<Descriptor> Open(absl::string_view operation, absl::string_view path,
+                                const std::string& system_path, int flags) {
   const int fd =
-      RetryInterrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, kFileMode); });
+      RetryInterrupted([&] { return ::open(system_path.c_str(), flags | O_CLOEXEC, kFileMode); });
   if (fd < 0) return ErrnoStatus(operation, path, errno);
   return Descriptor(fd);
 }
@@ -168,50 +180,51 @@ class PosixFileLock : public FileLock {
 class PosixFileSystem : public FileSystem {
  public:
   absl::StatusOr<std::unique_ptr<WritableFile>> Create(absl::string_view path) override {
-    std::string name(path);
-    KYRO_ASSIGN_OR_RETURN(Descriptor descriptor, Open("create", name, O_RDWR | O_CREAT | O_EXCL));
-    return std::make_unique<PosixWritableFile>(std::move(name), std::move(descriptor));
+    KYRO_ASSIGN_OR_RETURN(Descriptor descriptor,
+                          Open("create", path, SystemPath(path), O_RDWR | O_CREAT | O_EXCL));
+    return std::make_unique<PosixWritableFile>(std::string(path), std::move(descriptor));
   }
 
   absl::StatusOr<std::unique_ptr<RandomAccessFile>> OpenForRead(absl::string_view path) override {
-    std::string name(path);
-    KYRO_ASSIGN_OR_RETURN(Descriptor descriptor, Open("open", name, O_RDONLY));
+    KYRO_ASSIGN_OR_RETURN(Descriptor descriptor, Open("open", path, SystemPath(path), O_RDONLY));
     struct stat info;
     if (::fstat(descriptor.get(), &info) != 0) return ErrnoStatus("open", path, errno);
     if (S_ISDIR(info.st_mode)) return ErrnoStatus("open", path, EISDIR);
-    return std::make_unique<PosixRandomAccessFile>(std::move(name), std::move(descriptor),
+    return std::make_unique<PosixRandomAccessFile>(std::string(path), std::move(descriptor),
                                                    static_cast<uint64_t>(info.st_size));
   }
 
   absl::Status CreateDirectory(absl::string_view path) override {
-    const std::string name(path);
-    if (::mkdir(name.c_str(), kDirectoryMode) == 0) return absl::OkStatus();
+    const std::string system_path = SystemPath(path);
+    if (::mkdir(system_path.c_str(), kDirectoryMode) == 0) return absl::OkStatus();
     const int error = errno;
     struct stat info;
-    if (error == EEXIST && ::stat(name.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) {
+    if (error == EEXIST && ::stat(system_path.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) {
       return absl::OkStatus();
     }
     return ErrnoStatus("create directory", path, error);
   }
 
   absl::Status Rename(absl::string_view from, absl::string_view to) override {
-    if (::rename(std::string(from).c_str(), std::string(to).c_str()) != 0) {
-      return ErrnoStatus("rename", from, errno);
+    const std::string system_from = SystemPath(from);
+    const std::string system_to = SystemPath(to);
+    if (::rename(system_from.c_str(), system_to.c_str()) != 0) {
+      return disk::RenameStatus(from, to, errno);
     }
     return absl::OkStatus();
   }
 
   absl::Status Remove(absl::string_view path) override {
-    const std::string name(path);
-    if (::unlink(name.c_str()) == 0) return absl::OkStatus();
-    if (errno == EISDIR && ::rmdir(name.c_str()) == 0) return absl::OkStatus();
+    const std::string system_path = SystemPath(path);
+    if (::unlink(system_path.c_str()) == 0) return absl::OkStatus();
+    if (errno == EISDIR && ::rmdir(system_path.c_str()) == 0) return absl::OkStatus();
     return ErrnoStatus("remove", path, errno);
   }
 
   absl::Status SyncDirectory(absl::string_view path) override {
     KYRO_ASSIGN_OR_RETURN(
         const Descriptor descriptor,
-        Open("sync directory", path.empty() ? "." : std::string(path), O_RDONLY | O_DIRECTORY));
+        Open("sync directory", path, SystemDirectoryPath(path), O_RDONLY | O_DIRECTORY));
     // EINVAL: this file system has no notion of syncing a directory, so there is nothing to wait
     // for.
     if (RetryInterrupted([&] { return ::fsync(descriptor.get()); }) != 0 && errno != EINVAL) {
@@ -221,7 +234,8 @@ class PosixFileSystem : public FileSystem {
   }
 
   absl::StatusOr<std::vector<std::string>> List(absl::string_view path) override {
-    DIR* const directory = ::opendir(path.empty() ? "." : std::string(path).c_str());
+    const std::string system_path = SystemDirectoryPath(path);
+    DIR* const directory = ::opendir(system_path.c_str());
     if (directory == nullptr) return ErrnoStatus("list", path, errno);
     std::vector<std::string> names;
     errno = 0;
@@ -238,15 +252,17 @@ class PosixFileSystem : public FileSystem {
   }
 
   absl::StatusOr<bool> Exists(absl::string_view path) override {
+    const std::string system_path = SystemDirectoryPath(path);
     struct stat info;
-    if (::stat(std::string(path).c_str(), &info) == 0) return true;
+    if (::stat(system_path.c_str(), &info) == 0) return true;
     if (errno == ENOENT || errno == ENOTDIR) return false;
     return ErrnoStatus("stat", path, errno);
   }
 
   absl::StatusOr<std::unique_ptr<FileLock>> Lock(absl::string_view path,
                                                  absl::string_view owner) override {
-    KYRO_ASSIGN_OR_RETURN(Descriptor descriptor, Open("lock", std::string(path), O_RDWR | O_CREAT));
+    KYRO_ASSIGN_OR_RETURN(Descriptor descriptor,
+                          Open("lock", path, SystemPath(path), O_RDWR | O_CREAT));
     struct flock whole_file = {};
     whole_file.l_type = F_WRLCK;
     whole_file.l_whence = SEEK_SET;
@@ -258,10 +274,12 @@ class PosixFileSystem : public FileSystem {
       const int error = ReadUpTo(descriptor.get(), 0, sizeof(text), text, &text_bytes);
       return disk::LockedStatus(path, absl::string_view(text, error == 0 ? text_bytes : 0));
     }
-    // A new owner's text never shows an old owner's tail: the file is cut before it is written.
-    int error = 0;
-    if (::ftruncate(descriptor.get(), 0) != 0) error = errno;
-    if (error == 0) error = WriteAll(descriptor.get(), 0, owner.substr(0, kOwnerBytesMax));
+    // The text comes before the cut, so that the file is never seen empty while it is held.
+    const absl::string_view text = owner.substr(0, kOwnerBytesMax);
+    int error = WriteAll(descriptor.get(), 0, text);
+    if (error == 0 && ::ftruncate(descriptor.get(), static_cast<off_t>(text.size())) != 0) {
+      error = errno;
+    }
     if (error != 0) return ErrnoStatus("lock", path, error);
     return std::make_unique<PosixFileLock>(std::move(descriptor));
   }

@@ -23,14 +23,16 @@ namespace internal {
 #define KYRO_STATUS_CONCAT(a, b) KYRO_STATUS_CONCAT_INNER(a, b)
 
 // Returns from the enclosing function when `expression` is not OK.
-#define KYRO_RETURN_IF_ERROR(expression)                                                \
-  do {                                                                                  \
-    if (absl::Status kyro_status = (expression); !kyro_status.ok()) return kyro_status; \
+#define KYRO_RETURN_IF_ERROR(expression) \
+  KYRO_RETURN_IF_ERROR_INNER(KYRO_STATUS_CONCAT(kyro_status_, __COUNTER__), expression)
+#define KYRO_RETURN_IF_ERROR_INNER(status, expression)                   \
+  do {                                                                   \
+    if (absl::Status status = (expression); !status.ok()) return status; \
   } while (false)
 
 // Assigns the value of a StatusOr to `target` (a declaration or an lvalue), or returns its status.
 #define KYRO_ASSIGN_OR_RETURN(target, expression) \
-  KYRO_ASSIGN_OR_RETURN_INNER(KYRO_STATUS_CONCAT(kyro_status_or_, __LINE__), target, expression)
+  KYRO_ASSIGN_OR_RETURN_INNER(KYRO_STATUS_CONCAT(kyro_status_or_, __COUNTER__), target, expression)
 #define KYRO_ASSIGN_OR_RETURN_INNER(holder, target, expression) \
   auto holder = (expression);                                   \
   if (!holder.ok()) return holder.status();                     \

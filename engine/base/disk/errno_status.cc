@@ -31,6 +31,10 @@ absl::Status ErrnoStatus(absl::string_view operation, absl::string_view path, in
       absl::StrCat(operation, " \"", path, "\": ", std::generic_category().message(error_number)));
 }
 
+absl::Status RenameStatus(absl::string_view from, absl::string_view to, int error_number) {
+  return ErrnoStatus("rename", absl::StrCat(from, "\" to \"", to), error_number);
+}
+
 absl::Status ClosedStatus(absl::string_view operation, absl::string_view path) {
   return absl::FailedPreconditionError(absl::StrCat(operation, " \"", path, "\": file is closed"));
 }

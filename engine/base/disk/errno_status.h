@@ -10,6 +10,9 @@ namespace kyrodb::disk {
 // promises.
 absl::Status ErrnoStatus(absl::string_view operation, absl::string_view path, int error_number);
 
+// The same for a rename, naming both paths.
+absl::Status RenameStatus(absl::string_view from, absl::string_view to, int error_number);
+
 // The use of a file after its `Close`.
 absl::Status ClosedStatus(absl::string_view operation, absl::string_view path);
 
