@@ -1,0 +1,443 @@
+#include "wal/log.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "engine/base/status.h"
+#include "wal/frames/frame.h"
+#include "wal/frames/live_frames.h"
+#include "wal/frames/segment_writer.h"
+
+namespace kyrodb::wal {
+namespace {
+
+absl::Status CheckOptions(const LogOptions& options) {
+  const auto in_range = [](absl::string_view name, uint64_t value, uint64_t min,
+                           uint64_t max) -> absl::Status {
+    if (value >= min && value <= max) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        absl::StrFormat("log option %s is %d, allowed are %d to %d", name, value, min, max));
+  };
+  if (options.file_system == nullptr) {
+    return absl::InvalidArgumentError("log option file_system is missing");
+  }
+  if (options.interval_ms < 0 || options.idle_marker_ms < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("log options interval_ms (%d) and idle_marker_ms (%d) must not be negative",
+                        options.interval_ms, options.idle_marker_ms));
+  }
+  constexpr uint64_t kGiB = uint64_t{1} << 30;
+  KYRO_RETURN_IF_ERROR(in_range("segment_bytes", options.segment_bytes, 4096, kGiB));
+  KYRO_RETURN_IF_ERROR(in_range("prefill_chunk_bytes", options.prefill_chunk_bytes, 0, kGiB));
+  KYRO_RETURN_IF_ERROR(in_range("group_bytes_max", options.group_bytes_max, 1, uint64_t{64} << 20));
+  return in_range("group_record_count_max", options.group_record_count_max, 1, 1 << 20);
+}
+
+// A commit of bytes alone.
+class BytesRequest : public CommitRequest {
+ public:
+  explicit BytesRequest(absl::string_view record) : record_(record) {}
+  absl::Status Prepare(Lsn, std::span<CommitRequest* const>) override { return absl::OkStatus(); }
+  absl::string_view record() const override { return record_; }
+  void Apply(Lsn) override {}
+
+ private:
+  const absl::string_view record_;
+};
+
+}  // namespace
+
+// One caller in the queue, on its stack.
+struct Log::Waiter {
+  CommitRequest* request = nullptr;  // null: a turn of its own, not a commit
+  bool done = false;                 // answered by another leader
+  absl::Status status;
+  Lsn lsn = 0;
+  absl::CondVar wake;
+};
+
+struct Log::Metrics {
+  explicit Metrics(MetricsRegistry* given)
+      : registry(given != nullptr ? *given : own),
+        bytes(registry.counter("kyro_wal_bytes_total", "Bytes of frames written to the log.")),
+        frames(registry.counter("kyro_wal_frames_total", "Frames that hold records.")),
+        commits(registry.counter("kyro_wal_commits_total", "Records written to the log.")),
+        refused(registry.counter("kyro_wal_refused_commits_total",
+                                 "Commits refused by validation, a limit or a full disk.")),
+        syncs(registry.counter("kyro_wal_syncs_total", "Syncs of the log to the device.")),
+        sync_micros(registry.histogram("kyro_wal_sync_micros", "Time that one sync took.")),
+        commits_per_sync(registry.histogram("kyro_wal_commits_per_sync",
+                                            "Commits that one sync made durable.")) {}
+
+  MetricsRegistry own;
+  MetricsRegistry& registry;
+  Counter& bytes;
+  Counter& frames;
+  Counter& commits;
+  Counter& refused;
+  Counter& syncs;
+  Histogram& sync_micros;
+  Histogram& commits_per_sync;
+};
+
+Log::Log(const LogOptions& options, const RecoveryResult& recovered)
+    : options_(options),
+      metrics_(std::make_unique<Metrics>(options.metrics)),
+      last_lsn_(recovered.last_lsn),
+      synced_lsn_(recovered.last_lsn),
+      visible_lsn_(recovered.last_lsn) {}
+
+absl::StatusOr<std::unique_ptr<Log>> Log::Open(const LogOptions& options,
+                                               const RecoveryResult& recovered) {
+  KYRO_RETURN_IF_ERROR(CheckOptions(options));
+  if (recovered.damage.has_value()) return recovered.damage->ToStatus();
+  std::unique_ptr<Log> log(new Log(options, recovered));
+
+  SegmentWriter::Start start{.segment_id = recovered.segment_id_max + 1,
+                             .epoch = recovered.epoch_max + 1,
+                             .first_lsn = recovered.last_lsn + 1,
+                             .synced_lsn = recovered.synced_lsn,
+                             .opening = false,
+                             .older = recovered.segments};
+  // The records that no frame vouches for may have been read from a page cache whose sync failed:
+  // written again, they are what readers will have seen.
+  std::unique_ptr<SegmentWriter>& writer = log->writer_;
+  const RecoveryOptions again{
+      .file_system = options.file_system,
+      .directory = options.directory,
+      .database_id = options.database_id,
+      .replay_from_lsn = std::max(recovered.synced_lsn + 1, recovered.replay_from_lsn)};
+  absl::Status status;
+  if (recovered.last_lsn >= again.replay_from_lsn) {
+    std::string frame;
+    absl::StatusOr<RecoveryResult> second =
+        ReplayFrames(again, [&](const Frame& survivor) -> absl::Status {
+          if (writer == nullptr) {
+            start.first_lsn = survivor.header.first_lsn;
+            start.opening = true;
+            KYRO_ASSIGN_OR_RETURN(writer, SegmentWriter::Create(log->options_, std::move(start)));
+          }
+          frame.assign(kFrameHeaderBytes, '\0');
+          frame.append(survivor.payload.data(), survivor.payload.size());
+          return writer->Append(FrameType::kRecords, survivor.header.record_count, &frame);
+        });
+    status = second.status();
+    if (status.ok() && second->damage.has_value()) status = second->damage->ToStatus();
+    if (status.ok() && second->last_lsn != recovered.last_lsn) {
+      status = absl::FailedPreconditionError(
+          absl::StrFormat("the log ends at lsn %d, recovery had found %d: it changed meanwhile",
+                          second->last_lsn, recovered.last_lsn));
+    }
+  } else {
+    absl::StatusOr<std::unique_ptr<SegmentWriter>> created =
+        SegmentWriter::Create(log->options_, std::move(start));
+    status = created.status();
+    if (status.ok()) writer = *std::move(created);
+  }
+  if (status.ok()) status = writer->FinishOpening();
+  if (!status.ok()) {
+    if (writer != nullptr) writer->Abandon();
+    return Annotate(status, "cannot open the log");
+  }
+  // Now that the new epoch stands, files of openings that failed are garbage. They cannot come back
+  // to life, so it does not matter if one stays.
+  for (const std::string& path : recovered.dead_files) {
+    options.file_system->Remove(path).IgnoreError();
+  }
+  if (options.sync_mode != SyncMode::kOff &&
+      (options.idle_marker_ms > 0 ||
+       (options.sync_mode == SyncMode::kInterval && options.interval_ms > 0))) {
+    log->background_ = std::thread([raw = log.get()] { raw->RunBackground(); });
+  }
+  return log;
+}
+
+Log::~Log() { StopBackground(); }
+
+void Log::StopBackground() {
+  {
+    absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+    background_wake_.SignalAll();
+  }
+  if (background_.joinable()) background_.join();
+}
+
+bool Log::WaitForTurn(Waiter& waiter) {
+  absl::MutexLock lock(&mutex_);
+  queue_.push_back(&waiter);
+  while (!waiter.done && queue_.front() != &waiter) waiter.wake.Wait(&mutex_);
+  return !waiter.done;
+}
+
+void Log::EndTurn(size_t count) {
+  absl::MutexLock lock(&mutex_);
+  for (size_t i = 0; i < count; ++i) {
+    Waiter* waiter = queue_.front();
+    queue_.pop_front();
+    waiter->done = true;
+    // Under the lock, for the waiter's stack may be gone right after.
+    if (i > 0) waiter->wake.Signal();
+  }
+  if (!queue_.empty()) queue_.front()->wake.Signal();
+}
+
+absl::Status Log::RunTurn(const std::function<absl::Status()>& function) {
+  Waiter waiter;
+  WaitForTurn(waiter);
+  absl::Status status = function();
+  EndTurn(1);
+  return status;
+}
+
+absl::StatusOr<Lsn> Log::Commit(CommitRequest* request) {
+  Waiter waiter;
+  waiter.request = request;
+  if (WaitForTurn(waiter)) LeadGroup(waiter);
+  if (!waiter.status.ok()) return waiter.status;
+  return waiter.lsn;
+}
+
+absl::StatusOr<Lsn> Log::Append(absl::string_view record) {
+  BytesRequest request(record);
+  return Commit(&request);
+}
+
+void Log::LeadGroup(Waiter& leader) {
+  std::vector<Waiter*> group;
+  absl::Status read_only;
+  {
+    absl::MutexLock lock(&mutex_);
+    KYRO_DCHECK(queue_.front() == &leader);
+    read_only = poisoned_;
+    // While the disk is full, each commit stands or falls by its own size.
+    const size_t count_max = writer_->disk_is_full() ? 1 : options_.group_record_count_max;
+    for (Waiter* waiter : queue_) {
+      if (waiter->request == nullptr || group.size() == count_max) break;
+      group.push_back(waiter);
+    }
+  }
+  if (!read_only.ok()) {
+    for (Waiter* waiter : group) waiter->status = read_only;
+    EndTurn(group.size());
+    return;
+  }
+
+  const Lsn first_lsn = writer_->next_lsn();
+  std::vector<Waiter*> prepared;
+  std::vector<CommitRequest*> requests;
+  size_t taken = 0;
+  frame_.assign(kFrameHeaderBytes, '\0');
+  while (taken < group.size() && frame_.size() < kFrameHeaderBytes + options_.group_bytes_max) {
+    Waiter* waiter = group[taken++];
+    waiter->status = waiter->request->Prepare(first_lsn + requests.size(), requests);
+    if (!waiter->status.ok()) continue;
+    const absl::string_view record = waiter->request->record();
+    if (record.size() > kRecordBytesMax) {
+      waiter->status = absl::ResourceExhaustedError(absl::StrFormat(
+          "a commit of %d bytes is larger than %d, the largest that the log takes; split it",
+          record.size(), kRecordBytesMax));
+      continue;
+    }
+    AppendRecord(record, &frame_);
+    prepared.push_back(waiter);
+    requests.push_back(waiter->request);
+  }
+  metrics_->refused.Add(taken - prepared.size());
+
+  if (!prepared.empty()) {
+    const uint64_t frame_bytes = frame_.size();
+    absl::Status status =
+        writer_->Append(FrameType::kRecords, static_cast<uint32_t>(prepared.size()), &frame_);
+    const bool refused = absl::IsResourceExhausted(status);
+    if (status.ok() && options_.sync_mode == SyncMode::kFull) {
+      status = SyncInTurn();
+      if (status.ok()) metrics_->commits_per_sync.Observe(prepared.size());
+    }
+    if (status.ok()) {
+      metrics_->frames.Add();
+      metrics_->commits.Add(prepared.size());
+      metrics_->bytes.Add(frame_bytes);
+      for (size_t i = 0; i < prepared.size(); ++i) {
+        prepared[i]->lsn = first_lsn + i;
+        requests[i]->Apply(first_lsn + i);
+      }
+      last_lsn_.store(first_lsn + prepared.size() - 1, std::memory_order_release);
+      PublishSynced(writer_->synced_lsn());
+      PublishVisible();
+    } else if (refused) {
+      metrics_->refused.Add(prepared.size());
+      for (Waiter* waiter : prepared) waiter->status = status;
+    } else {
+      Poison(status);
+      for (Waiter* waiter : prepared) {
+        waiter->status = absl::UnavailableError(absl::StrFormat(
+            "outcome unknown: the log failed while this commit was written; reopening the database "
+            "shows whether it happened: %s",
+            status.message()));
+      }
+    }
+    if (frame_.capacity() > 2 * options_.group_bytes_max + kFrameHeaderBytes) {
+      frame_ = std::string();  // one huge record should not keep its memory
+    }
+  }
+  EndTurn(taken);
+}
+
+absl::Status Log::SyncInTurn() {
+  const int64_t begin = options_.clock->SteadyNanos();
+  KYRO_RETURN_IF_ERROR(writer_->Sync());
+  metrics_->syncs.Add();
+  metrics_->sync_micros.Observe(
+      static_cast<uint64_t>(std::max<int64_t>(0, options_.clock->SteadyNanos() - begin)) / 1000);
+  return absl::OkStatus();
+}
+
+void Log::PublishSynced(Lsn lsn) { synced_lsn_.store(lsn, std::memory_order_release); }
+
+void Log::PublishVisible() {
+  const Lsn last = last_lsn();
+  const Lsn visible = options_.sync_mode == SyncMode::kOff ? last : std::min(last, synced_lsn());
+  absl::MutexLock lock(&mutex_);
+  visible_lsn_.store(visible, std::memory_order_release);
+  visible_changed_.SignalAll();
+  if (!background_work_) {
+    background_work_ = true;
+    background_wake_.Signal();
+  }
+}
+
+void Log::Poison(const absl::Status& cause) {
+  absl::MutexLock lock(&mutex_);
+  if (!poisoned_.ok()) return;
+  poisoned_ = absl::FailedPreconditionError(
+      absl::StrFormat("the log is read-only since a write or sync failed; close and reopen the "
+                      "database to go on: %s",
+                      cause.message()));
+}
+
+absl::Status Log::status() const {
+  absl::MutexLock lock(&mutex_);
+  return poisoned_;
+}
+
+absl::Status Log::Sync() {
+  return RunTurn([this]() -> absl::Status {
+    KYRO_RETURN_IF_ERROR(status());
+    if (writer_->synced_lsn() >= last_lsn()) return absl::OkStatus();
+    if (absl::Status failed = SyncInTurn(); !failed.ok()) {
+      Poison(failed);
+      return failed;
+    }
+    PublishSynced(writer_->synced_lsn());
+    PublishVisible();
+    return absl::OkStatus();
+  });
+}
+
+absl::Status Log::WriteSyncMarker() {
+  return RunTurn([this]() -> absl::Status {
+    KYRO_RETURN_IF_ERROR(status());
+    absl::Status failed;
+    if (writer_->synced_lsn() < last_lsn()) {
+      failed = SyncInTurn();
+      if (failed.ok()) {
+        PublishSynced(writer_->synced_lsn());
+        PublishVisible();
+      }
+    }
+    if (failed.ok() && writer_->recorded_synced_lsn() < last_lsn()) {
+      std::string frame(kFrameHeaderBytes, '\0');
+      failed = writer_->Append(FrameType::kMarker, 0, &frame);
+      if (absl::IsResourceExhausted(failed)) return failed;
+      if (failed.ok()) failed = SyncInTurn();
+    }
+    if (!failed.ok()) Poison(failed);
+    return failed;
+  });
+}
+
+absl::Status Log::RotateSegment() {
+  return RunTurn([this]() -> absl::Status {
+    KYRO_RETURN_IF_ERROR(status());
+    absl::Status failed = writer_->Rotate();
+    if (failed.ok()) {
+      PublishSynced(writer_->synced_lsn());
+      PublishVisible();
+    } else if (!absl::IsResourceExhausted(failed)) {
+      Poison(failed);
+    }
+    return failed;
+  });
+}
+
+void Log::RunExclusive(const std::function<void(Lsn)>& function) {
+  RunTurn([&] {
+    function(last_lsn());
+    return absl::OkStatus();
+  }).IgnoreError();
+}
+
+absl::Status Log::DropSegmentsBefore(Lsn lsn) { return writer_->DropBefore(lsn); }
+
+absl::Status Log::Close() {
+  StopBackground();
+  absl::Status status = WriteSyncMarker();
+  return RunTurn([&]() -> absl::Status {
+    // A full disk is no reason to fail: the marker only helps to recognise damage.
+    if (absl::IsResourceExhausted(status)) status = absl::OkStatus();
+    status.Update(writer_->Close());
+    absl::MutexLock lock(&mutex_);
+    if (poisoned_.ok()) poisoned_ = absl::FailedPreconditionError("the log is closed");
+    return status;
+  });
+}
+
+bool Log::WaitForVisible(Lsn lsn, absl::Time deadline) const {
+  if (visible_lsn() >= lsn) return true;
+  absl::MutexLock lock(&mutex_);
+  while (visible_lsn() < lsn) {
+    if (visible_changed_.WaitWithDeadline(&mutex_, deadline)) return visible_lsn() >= lsn;
+  }
+  return true;
+}
+
+std::vector<SegmentInfo> Log::segments() const { return writer_->segments(); }
+
+Lsn Log::oldest_lsn() const { return segments().front().begin_lsn; }
+
+uint64_t Log::size_bytes() const {
+  uint64_t size_bytes = 0;
+  for (const SegmentInfo& segment : segments()) size_bytes += segment.size_bytes;
+  return size_bytes;
+}
+
+uint64_t Log::epoch() const { return writer_->epoch(); }
+
+void Log::RunBackground() {
+  const bool interval = options_.sync_mode == SyncMode::kInterval && options_.interval_ms > 0;
+  const absl::Duration pause =
+      absl::Milliseconds(interval ? options_.interval_ms : options_.idle_marker_ms);
+  absl::MutexLock lock(&mutex_);
+  while (true) {
+    while (!stopping_ && !background_work_) background_wake_.Wait(&mutex_);
+    if (stopping_) return;
+    background_work_ = false;
+    const absl::Time until = absl::Now() + pause;
+    while (!stopping_ && !background_wake_.WaitWithDeadline(&mutex_, until)) {
+    }
+    if (stopping_) return;
+    const bool idle = !background_work_;
+    mutex_.Unlock();
+    // Failures poison the log, which is where the next caller meets them.
+    if (idle && options_.idle_marker_ms > 0) {
+      WriteSyncMarker().IgnoreError();
+    } else if (interval) {
+      Sync().IgnoreError();
+    }
+    mutex_.Lock();
+  }
+}
+
+}  // namespace kyrodb::wal

@@ -1,0 +1,202 @@
+// The write-ahead log: records (opaque bytes) become durable in commit order, many at a time.
+// A commit queues; the first in the queue leads: it prepares everybody's record, writes them as one
+// frame, syncs once, applies them in order and hands the lead on.
+//
+// Source: log_format.md in this folder for the bytes; DeWitt et al., "Implementation Techniques for
+// Main Memory Database Systems" (SIGMOD 1984) for group commit; Rebello et al., "Can Applications
+// Recover from fsync Failures?" (USENIX ATC 2020) for never retrying a sync.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "engine/base/clock.h"
+#include "engine/base/file_system.h"
+#include "engine/base/metrics.h"
+#include "wal/recovery.h"
+
+namespace kyrodb::wal {
+
+class SegmentWriter;
+
+// When a commit is answered.
+enum class SyncMode {
+  kFull,      // after its frame is on the device
+  kInterval,  // after its frame is written; the device follows every `interval_ms`
+  kOff,       // after its frame is written; the device follows at rotation and `Close`
+};
+
+// No record may be longer; `Commit` refuses it with `ResourceExhausted`.
+inline constexpr uint64_t kRecordBytesMax = uint64_t{64} << 20;
+
+struct LogOptions {
+  FileSystem* file_system = nullptr;
+  std::string directory;  // must exist
+  uint64_t database_id = 0;
+
+  SyncMode sync_mode = SyncMode::kFull;
+  // kInterval: time between two syncs; 0 = only explicit `Sync` calls (for tests).
+  int64_t interval_ms = 100;
+
+  // A segment takes no further frame that would make it longer, except for its first: 4 KiB … 1
+  // GiB.
+  uint64_t segment_bytes = uint64_t{64} << 20;
+  // Zeros are written ahead of the frames in chunks of this size, so that a sync need not journal
+  // a new file size, and so that there is room left when the disk is full. 0 = off.
+  uint64_t prefill_chunk_bytes = uint64_t{1} << 20;
+  // A group stops growing when its records reach this many bytes or this many records.
+  uint64_t group_bytes_max = uint64_t{1} << 20;
+  uint64_t group_record_count_max = 4096;
+  // While the disk is full, commits up to this size still succeed in the room already filled with
+  // zeros (deletes, say); larger ones are refused at once, so that they do not use it up.
+  uint64_t disk_full_record_bytes_max = uint64_t{64} << 10;
+
+  // A background thread writes a sync marker when no commit came for this long, so that even damage
+  // to the very last frame is recognised. 0 = off (`WriteSyncMarker` and `Close` still do).
+  int64_t idle_marker_ms = 5;
+
+  const Clock* clock = &Clock::System();
+  MetricsRegistry* metrics = nullptr;  // not owned; may be null
+};
+
+// One commit, alive on its caller's stack until `Log::Commit` returns.
+//
+// Thread-safety:  the methods run in the leader's thread, which may be another caller's, one at a
+//                 time; the log orders them with everything that the caller did before and after.
+class CommitRequest {
+ public:
+  virtual ~CommitRequest() = default;
+
+  // Runs in commit order. Everything committed before is already applied, except for the requests
+  // in `earlier_in_group`: they are prepared with the LSNs just before `lsn`, in that order, and
+  // will be applied first. So conflicts are validated against the applied state and against those.
+  // On OK `record()` must be ready. An error refuses the commit: it gets no LSN and its caller gets
+  // the error. A prepared request may still fail (disk full, device error) and is then never
+  // applied, so nothing outside the request may depend on it before `Apply`.
+  virtual absl::Status Prepare(Lsn lsn, std::span<CommitRequest* const> earlier_in_group) = 0;
+  // Valid from a successful `Prepare` on.
+  virtual absl::string_view record() const = 0;
+  // Runs in LSN order once the frame is durable (kFull) or written (the other modes), before the
+  // caller is answered.
+  virtual void Apply(Lsn lsn) = 0;
+};
+
+// Order:          LSNs are gap-free; frames, `Prepare` and `Apply` follow LSN order.
+// Errors:         A failed write or sync *poisons* the log. The commits whose frame it was get
+//                 `Unavailable` ("outcome unknown": a later recovery may find them or not); every
+//                 later commit gets `FailedPrecondition` ("read-only"); the way on is to close, run
+//                 `Recover` and open again. A full disk does not poison: the commit is refused with
+//                 `ResourceExhausted`, nothing of it stays in the file, and small commits go on
+//                 while there is zero-filled room.
+// Thread-safety:  all methods may be called from any thread, but not from within `Prepare`, `Apply`
+//                 or `RunExclusive`'s function, and not during or after `Close`.
+// Lifetime:       the destructor stops the background thread and closes without syncing, as a crash
+//                 of the process would; `Close` is the clean way.
+class Log {
+ public:
+  // Starts a new segment and a new epoch after what `recovered` found, writes its records after
+  // `synced_lsn` again, and makes all of that durable; recovered segments are never appended to.
+  // A crash or error at any point leaves a log that recovers to the same records.
+  // `DataLoss` when `recovered.damage` is set, `InvalidArgument` for options out of range.
+  static absl::StatusOr<std::unique_ptr<Log>> Open(const LogOptions& options,
+                                                   const RecoveryResult& recovered);
+  ~Log();
+  Log(const Log&) = delete;
+  Log& operator=(const Log&) = delete;
+
+  // Makes one record part of the log; returns its LSN after `Apply`.
+  absl::StatusOr<Lsn> Commit(CommitRequest* request);
+  // The same for bytes that need no validation and no application.
+  absl::StatusOr<Lsn> Append(absl::string_view record);
+
+  // Makes everything committed so far durable (for kInterval and kOff).
+  absl::Status Sync();
+  // Syncs, then records durably that everything so far is durable, unless the last frame says so.
+  absl::Status WriteSyncMarker();
+  // Goes on in a new segment, unless the current one has no record yet.
+  absl::Status RotateSegment();
+  // Runs `function(last_lsn())` while no commit is between `Prepare` and the end of `Apply`.
+  // Commits wait meanwhile, so keep it short. Works on a poisoned log too.
+  void RunExclusive(const std::function<void(Lsn last_lsn)>& function);
+
+  // Removes whole segments in which every LSN is below `lsn`, oldest first; the current one stays.
+  // Call it only after a manifest that makes `lsn` the checkpoint is durable.
+  absl::Status DropSegmentsBefore(Lsn lsn);
+
+  // Stops background work, writes a sync marker and closes. Call once, when no commit is running.
+  absl::Status Close();
+
+  // The last LSN that was applied.
+  Lsn last_lsn() const { return last_lsn_.load(std::memory_order_acquire); }
+  // Everything up to here is on the device.
+  Lsn synced_lsn() const { return synced_lsn_.load(std::memory_order_acquire); }
+  // How far cursors may read: applied and durable; in kOff mode: applied.
+  Lsn visible_lsn() const { return visible_lsn_.load(std::memory_order_acquire); }
+  // Waits until `visible_lsn() >= lsn` (true) or `deadline` has passed (false).
+  bool WaitForVisible(Lsn lsn, absl::Time deadline) const;
+
+  // OK, or why the log is read-only (`FailedPrecondition`).
+  absl::Status status() const;
+
+  // The live segments in order; the last is the current one and grows.
+  std::vector<SegmentInfo> segments() const;
+  // The oldest LSN that is still in the log, or the next one when it holds none.
+  Lsn oldest_lsn() const;
+  // Bytes of frames in all live segments, without zeros ahead.
+  uint64_t size_bytes() const;
+  uint64_t epoch() const;
+  const LogOptions& options() const { return options_; }
+
+ private:
+  struct Waiter;
+  struct Metrics;
+
+  Log(const LogOptions& options, const RecoveryResult& recovered);
+  // Queues and waits until it is this one's turn (true) or a leader has answered it (false).
+  bool WaitForTurn(Waiter& waiter);
+  // Answers the first `count` in the queue and wakes the one behind them.
+  void EndTurn(size_t count);
+  void LeadGroup(Waiter& leader);
+  absl::Status RunTurn(const std::function<absl::Status()>& function);
+  absl::Status SyncInTurn();
+  void PublishSynced(Lsn lsn);
+  void PublishVisible();
+  void Poison(const absl::Status& cause);
+  void RunBackground();
+  void StopBackground();
+
+  const LogOptions options_;
+  std::unique_ptr<Metrics> metrics_;
+
+  mutable absl::Mutex mutex_;
+  mutable absl::CondVar visible_changed_;
+  absl::CondVar background_wake_;
+  // Callers in arrival order; the front one has the turn: only its thread touches `writer_`.
+  std::deque<Waiter*> queue_ ABSL_GUARDED_BY(mutex_);
+  absl::Status poisoned_ ABSL_GUARDED_BY(mutex_);
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  bool background_work_ ABSL_GUARDED_BY(mutex_) = false;
+
+  std::unique_ptr<SegmentWriter> writer_;
+  std::string frame_;  // the leader's buffer, kept for its capacity
+  std::atomic<Lsn> last_lsn_;
+  std::atomic<Lsn> synced_lsn_;
+  std::atomic<Lsn> visible_lsn_;
+  std::thread background_;
+};
+
+}  // namespace kyrodb::wal
