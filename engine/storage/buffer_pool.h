@@ -8,14 +8,12 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <memory>
 #include <utility>
-#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -85,18 +83,18 @@ class BufferPool {
   struct Shard {
     absl::Mutex mutex;
     absl::flat_hash_map<Key, std::shared_ptr<Frame>> frames ABSL_GUARDED_BY(mutex);
-    // The clock: loaded frames in a ring, and the hand.
-    std::vector<Frame*> ring ABSL_GUARDED_BY(mutex);
-    size_t hand ABSL_GUARDED_BY(mutex) = 0;
-    std::deque<Key> ghost_order ABSL_GUARDED_BY(mutex);
-    absl::flat_hash_set<Key> ghosts ABSL_GUARDED_BY(mutex);
+    // The clock: loaded frames in a ring, and the hand. New frames stand just behind the hand.
+    std::list<std::shared_ptr<Frame>> ring ABSL_GUARDED_BY(mutex);
+    std::list<std::shared_ptr<Frame>>::iterator hand ABSL_GUARDED_BY(mutex) = ring.end();
+    // Keys of evicted pages, the newest at the back.
+    std::list<Key> ghost_order ABSL_GUARDED_BY(mutex);
+    absl::flat_hash_map<Key, std::list<Key>::iterator> ghosts ABSL_GUARDED_BY(mutex);
   };
 
-  size_t ShardOf(const Key& key) const;
+  static size_t ShardOf(const Key& key);
   // Evicts pages until the pool fits, beginning in shard `first`; false when only pins are left.
   bool Shrink(size_t first);
   bool EvictOne(Shard& shard) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mutex);
-  void Unlink(Shard& shard, Frame& frame) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mutex);
   void Remember(Shard& shard, const Key& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mutex);
 
   std::atomic<uint64_t> capacity_bytes_;

@@ -30,7 +30,8 @@ struct RunWriterOptions {
 // Order:          versions come in internal order, strictly ascending.
 // Errors:         the first one sticks. Without a successful `Finish` the destructor removes the
 //                 file. `AlreadyExists` when there is a file of that name; `InvalidArgument` for a
-//                 version out of order or outside the given bounds; errors of the disk as they are.
+//                 version out of order or a key outside the given bounds; errors of the disk as
+//                 they are.
 // Thread-safety:  one thread at a time.
 // Cost:           24 bytes of memory a key, and the versions of one key at a time.
 class RunWriter {
@@ -67,7 +68,6 @@ class RunWriter {
 
   FileSystem& file_system_;
   const std::string path_;
-  const RunWriterOptions options_;
   std::unique_ptr<WritableFile> file_;
   absl::Status status_;
   bool finished_ = false;

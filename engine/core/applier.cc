@@ -1,0 +1,54 @@
+#include "engine/core/applier.h"
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "engine/base/status.h"
+#include "engine/core/catalog_codec.h"
+#include "engine/core/write_set.h"
+
+namespace kyrodb::engine {
+
+absl::Status Applier::Apply(Lsn lsn, absl::string_view record) {
+  std::shared_ptr<const Catalog> catalog = views_->catalog();
+  std::shared_ptr<const Catalog> changed;
+  // Operations come grouped by space, the catalog's first.
+  std::optional<ObjectId> current;
+  std::shared_ptr<KeySpace> space;
+  std::vector<std::shared_ptr<IndexSlot>> slots;
+  KYRO_RETURN_IF_ERROR(VisitRecord(record, [&](const RecordOperation& operation) {
+    if (current != operation.space) {
+      current = operation.space;
+      // Rows of a table that is gone (dropped in this very commit, perhaps) go nowhere.
+      const bool known =
+          operation.space == kCatalogSpace || catalog->FindTable(operation.space) != nullptr;
+      space = known ? spaces_->GetOrCreate(operation.space) : nullptr;
+      slots.clear();
+      if (known && indexes_ != nullptr) slots = indexes_->OfTable(operation.space);
+    }
+    if (space == nullptr) return absl::OkStatus();
+    space->Apply(lsn, operation.is_delete ? EntryKind::kDelete : EntryKind::kPut, operation.key,
+                 operation.value);
+    for (const auto& slot : slots) slot->Apply(lsn, operation.key, operation.value);
+    if (operation.space != kCatalogSpace) return absl::OkStatus();
+    const std::optional<ObjectId> table = ParseTableKey(operation.key);
+    if (!table.has_value()) return absl::OkStatus();
+    Catalog next = *catalog;
+    if (operation.is_delete) {
+      next = next.Without(*table);
+      spaces_->MarkDropped(*table, lsn);
+      if (indexes_ != nullptr) indexes_->OnTableDropped(*table);
+    } else {
+      KYRO_RETURN_IF_ERROR(AddCatalogRecord(operation.key, operation.value, &next));
+      spaces_->GetOrCreate(*table);
+      if (indexes_ != nullptr) indexes_->OnTable(next.FindTable(*table));
+    }
+    catalog = changed = std::make_shared<const Catalog>(std::move(next));
+    return absl::OkStatus();
+  }));
+  views_->Publish(lsn, std::move(changed));
+  return absl::OkStatus();
+}
+
+}  // namespace kyrodb::engine

@@ -1,0 +1,25 @@
+#include "engine/core/change_feed_impl.h"
+
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "engine/base/status.h"
+#include "engine/core/write_set.h"
+
+namespace kyrodb::engine {
+
+absl::StatusOr<std::optional<CommittedChanges>> ChangeFeedImpl::Next(absl::Duration timeout) {
+  KYRO_ASSIGN_OR_RETURN(const std::optional<wal::Cursor::Entry> entry,
+                        cursor_.NextBefore(absl::Now() + timeout));
+  if (!entry.has_value()) return std::nullopt;
+  CommittedChanges committed{.lsn = entry->lsn, .changes = {}};
+  KYRO_RETURN_IF_ERROR(VisitRecord(entry->record, [&](const RecordOperation& operation) {
+    Change change{.space = operation.space, .key = std::string(operation.key), .value = {}};
+    if (!operation.is_delete) change.value = std::string(operation.value);
+    committed.changes.push_back(std::move(change));
+    return absl::OkStatus();
+  }));
+  return committed;
+}
+
+}  // namespace kyrodb::engine

@@ -1,0 +1,286 @@
+#include "engine/core/checkpointer.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/status.h"
+
+namespace kyrodb::engine {
+namespace {
+
+// A segment is rewritten when this share of its entries, or this many, has changed.
+constexpr uint64_t kSegmentChangesMin = 1000;
+constexpr uint64_t kSegmentChangeShare = 4;
+
+std::vector<uint64_t> FileNumbers(const SpaceVersion& version) {
+  std::vector<uint64_t> numbers;
+  for (const auto& run : version.runs) numbers.push_back(run->file_number());
+  return numbers;
+}
+
+}  // namespace
+
+Checkpointer::Checkpointer(const CheckpointContext& context, ManifestState state)
+    : context_(context),
+      flushes_(context.metrics->counter("kyro_flushes_total", "memtables written as runs")),
+      flushed_bytes_(context.metrics->counter("kyro_flushed_bytes_total", "bytes of those runs")),
+      compactions_(context.metrics->counter("kyro_compactions_total", "merges of runs")),
+      compacted_bytes_(
+          context.metrics->counter("kyro_compacted_bytes_total", "bytes of merged runs")),
+      failures_(context.metrics->counter("kyro_checkpoint_failures_total",
+                                         "checkpoints and merges that failed")),
+      micros_(context.metrics->histogram("kyro_checkpoint_micros", "duration of checkpoints")),
+      state_(std::move(state)),
+      checkpoint_lsn_(state_.checkpoint_lsn) {}
+
+absl::Status Checkpointer::Publish(ManifestState next) {
+  KYRO_RETURN_IF_ERROR(context_.manifest->Publish(EncodeManifest(next)));
+  checkpoint_lsn_.store(next.checkpoint_lsn);
+  state_ = std::move(next);
+  return absl::OkStatus();
+}
+
+absl::Status Checkpointer::PublishEpoch(uint64_t epoch) {
+  absl::MutexLock lock(&mutex_);
+  ManifestState next = state_;
+  next.epoch = epoch;
+  return Publish(std::move(next));
+}
+
+// Deletes that a persisted vector index segment has not seen must stay to be found at the next
+// open.
+RetentionPolicy Checkpointer::PolicyFor(ObjectId space) const {
+  RetentionPolicy policy{.snapshots = context_.views->Live(), .tombstone_floor = kLsnMax};
+  for (const auto& slot : context_.indexes->OfTable(space)) {
+    const SegmentFile file = slot->persisted();
+    if (file.file_number != 0) {
+      policy.tombstone_floor = std::min(policy.tombstone_floor, file.covers_lsn);
+    }
+  }
+  return policy;
+}
+
+absl::Status Checkpointer::WriteSegment(IndexSlot& slot, IndexedColumn& column,
+                                        const SegmentFile& file) {
+  const std::string path = context_.names->Segment(slot.schema().id, file.file_number);
+  KYRO_ASSIGN_OR_RETURN(std::unique_ptr<WritableFile> out, context_.file_system->Create(path));
+  uint64_t offset = 0;
+  KYRO_RETURN_IF_ERROR(column.Save(file.covers_lsn, [&](absl::string_view bytes) {
+    const uint64_t at = offset;
+    offset += bytes.size();
+    return out->Write(at, bytes);
+  }));
+  KYRO_RETURN_IF_ERROR(out->Sync());
+  return out->Close();
+}
+
+absl::Status Checkpointer::SaveSegments(bool all, std::vector<SavedSegment>* saved) {
+  for (const auto& slot : context_.indexes->All()) {
+    const IndexSlot::Ready ready = slot->ready();
+    if (ready.column == nullptr) continue;
+    const uint64_t changes = slot->unsaved_change_count();
+    const uint64_t enough =
+        std::max(kSegmentChangesMin, ready.column->label_count() / kSegmentChangeShare);
+    if (changes == 0 || (!all && changes < enough)) continue;
+    const uint64_t change_count = ready.column->change_count();
+    const SegmentFile before = slot->persisted();
+    SegmentFile file{.index = slot->schema().id,
+                     .covers_lsn = ready.column->CoversLsn(context_.views->visible())};
+    // Nothing gained: the first build is not through, or no commit since was absorbed.
+    if (file.covers_lsn < ready.ready_lsn ||
+        (before.file_number != 0 && file.covers_lsn <= before.covers_lsn)) {
+      continue;
+    }
+    file.file_number = state_.next_file_number++;
+    KYRO_RETURN_IF_ERROR(WriteSegment(*slot, *ready.column, file));
+    saved->push_back({slot, file, change_count});
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Checkpointer::WriteFiles(std::vector<Flush>* flushes,
+                                      std::vector<SavedSegment>* segments, bool save_all_segments,
+                                      Lsn* cut) {
+  std::vector<std::shared_ptr<KeySpace>> spaces;
+  context_.log->RunExclusive([&](Lsn last_lsn) {
+    *cut = last_lsn;
+    spaces = context_.spaces->Live();
+    for (const auto& space : spaces) space->Freeze();
+  });
+  KYRO_RETURN_IF_ERROR(context_.log->RotateSegment());
+  for (const auto& space : spaces) {
+    const std::shared_ptr<const SpaceVersion> version = space->version();
+    if (version->frozen.empty()) continue;
+    const uint64_t number = state_.next_file_number++;
+    KYRO_ASSIGN_OR_RETURN(
+        std::shared_ptr<const Run> run,
+        space->WriteFlush(version->frozen, context_.names->Run(space->id(), number), number,
+                          PolicyFor(space->id())));
+    flushes->push_back({space, version->frozen, std::move(run)});
+  }
+  KYRO_RETURN_IF_ERROR(SaveSegments(save_all_segments, segments));
+  if (!flushes->empty()) {
+    KYRO_RETURN_IF_ERROR(context_.file_system->SyncDirectory(context_.names->runs()));
+  }
+  if (!segments->empty()) {
+    KYRO_RETURN_IF_ERROR(context_.file_system->SyncDirectory(context_.names->vectors()));
+  }
+  // The manifest will say what the catalog says now, and a table may have been dropped since the
+  // cut: its runs must not be forgotten before the log is sure to tell of the drop.
+  return context_.log->Sync();
+}
+
+ManifestState Checkpointer::NextState(Lsn cut, const std::vector<Flush>& flushes,
+                                      const std::vector<SavedSegment>& segments) const {
+  ManifestState next = state_;
+  next.checkpoint_lsn = cut;
+  next.spaces.clear();
+  for (const auto& space : context_.spaces->Live()) {
+    ManifestState::Space entry{space->id(), FileNumbers(*space->version())};
+    for (const Flush& flush : flushes) {
+      if (flush.space == space && flush.run != nullptr) {
+        entry.runs.insert(entry.runs.begin(), flush.run->file_number());
+      }
+    }
+    next.spaces.push_back(std::move(entry));
+  }
+  next.segments.clear();
+  for (const auto& slot : context_.indexes->All()) {
+    SegmentFile file = slot->persisted();
+    for (const SavedSegment& segment : segments) {
+      if (segment.slot == slot) file = segment.file;
+    }
+    if (file.file_number != 0) next.segments.push_back(file);
+  }
+  return next;
+}
+
+absl::Status Checkpointer::CheckpointLocked(bool save_all_segments) {
+  Lsn cut = 0;
+  std::vector<Flush> flushes;
+  std::vector<SavedSegment> segments;
+  absl::Status status = WriteFiles(&flushes, &segments, save_all_segments, &cut);
+  if (status.ok() && cut == state_.checkpoint_lsn && flushes.empty() && segments.empty()) {
+    return status;
+  }
+  const std::vector<SegmentFile> old_segments = state_.segments;
+  if (status.ok()) status = Publish(NextState(cut, flushes, segments));
+  if (!status.ok()) {
+    // Unless the switch itself is in doubt, nobody will ever name these files.
+    if (!absl::IsUnavailable(status)) {
+      for (const Flush& flush : flushes) {
+        if (flush.run != nullptr) flush.run->MarkObsolete(context_.obsolete_files);
+      }
+      for (const SavedSegment& segment : segments) {
+        context_.obsolete_files->Add(
+            context_.names->Segment(segment.file.index, segment.file.file_number));
+      }
+      flushes.clear();
+      RemoveObsolete();
+    }
+    return status;
+  }
+  for (const Flush& flush : flushes) {
+    flush.space->InstallFlush(flush.run, flush.frozen);
+    flushes_.Add();
+    if (flush.run != nullptr) flushed_bytes_.Add(flush.run->file_bytes());
+  }
+  for (const SavedSegment& segment : segments) {
+    segment.slot->SetPersisted(segment.file, segment.change_count);
+  }
+  for (const SegmentFile& old : old_segments) {
+    const bool kept =
+        std::any_of(state_.segments.begin(), state_.segments.end(),
+                    [&](const SegmentFile& file) { return file.file_number == old.file_number; });
+    if (!kept) context_.obsolete_files->Add(context_.names->Segment(old.index, old.file_number));
+  }
+  for (const auto& space : context_.spaces->Sweep(context_.views->Oldest())) {
+    space->MarkAllObsolete();
+  }
+  RemoveObsolete();
+  return DropLog(cut);
+}
+
+absl::Status Checkpointer::DropLog(Lsn cut) {
+  const auto retained = static_cast<uint64_t>(context_.log_retention_bytes->value());
+  for (const wal::SegmentInfo& segment : context_.log->segments()) {
+    if (segment.end_lsn > cut + 1 || context_.log->size_bytes() <= retained) break;
+    KYRO_RETURN_IF_ERROR(context_.log->DropSegmentsBefore(segment.end_lsn));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Checkpointer::Checkpoint(bool save_all_segments) {
+  absl::MutexLock lock(&mutex_);
+  const int64_t begin_nanos = context_.clock->SteadyNanos();
+  const absl::Status status = CheckpointLocked(save_all_segments);
+  if (!status.ok()) failures_.Add();
+  micros_.Observe(static_cast<uint64_t>(context_.clock->SteadyNanos() - begin_nanos) / 1000);
+  return Annotate(status, "checkpoint");
+}
+
+absl::Status Checkpointer::MergeRuns(const std::shared_ptr<KeySpace>& space,
+                                     const std::vector<std::shared_ptr<const Run>>& runs) {
+  const uint64_t number = state_.next_file_number++;
+  KYRO_ASSIGN_OR_RETURN(const std::shared_ptr<const Run> merged,
+                        space->WriteCompaction(runs, context_.names->Run(space->id(), number),
+                                               number, PolicyFor(space->id())));
+  KYRO_RETURN_IF_ERROR(context_.file_system->SyncDirectory(context_.names->runs()));
+  ManifestState next = state_;
+  for (ManifestState::Space& entry : next.spaces) {
+    if (entry.id != space->id()) continue;
+    std::vector<uint64_t> numbers;
+    for (const uint64_t file_number : entry.runs) {
+      if (file_number == runs.front()->file_number() && merged != nullptr) {
+        numbers.push_back(merged->file_number());
+      }
+      const bool replaced = std::any_of(runs.begin(), runs.end(), [&](const auto& run) {
+        return run->file_number() == file_number;
+      });
+      if (!replaced) numbers.push_back(file_number);
+    }
+    entry.runs = std::move(numbers);
+  }
+  KYRO_RETURN_IF_ERROR(Publish(std::move(next)));
+  space->InstallCompaction(merged, runs);
+  compactions_.Add();
+  if (merged != nullptr) compacted_bytes_.Add(merged->file_bytes());
+  RemoveObsolete();
+  return absl::OkStatus();
+}
+
+absl::Status Checkpointer::Compact(ObjectId space_id) {
+  absl::MutexLock lock(&mutex_);
+  const std::shared_ptr<KeySpace> space = context_.spaces->Find(space_id, kLsnMax - 1);
+  if (space == nullptr) return absl::OkStatus();
+  const std::vector<std::shared_ptr<const Run>> runs = space->version()->runs;
+  if (runs.empty()) return absl::OkStatus();
+  const absl::Status status = MergeRuns(space, runs);
+  if (!status.ok()) failures_.Add();
+  return Annotate(status, absl::StrCat("compaction of key space ", space_id));
+}
+
+absl::StatusOr<uint64_t> Checkpointer::CompactWhereNeeded(size_t run_count_max) {
+  absl::MutexLock lock(&mutex_);
+  uint64_t merges = 0;
+  for (const auto& space : context_.spaces->Live()) {
+    const std::vector<std::shared_ptr<const Run>> runs = space->RunsToCompact(run_count_max);
+    if (runs.empty()) continue;
+    const absl::Status status = MergeRuns(space, runs);
+    if (!status.ok()) {
+      failures_.Add();
+      return Annotate(status, absl::StrCat("compaction of key space ", space->id()));
+    }
+    ++merges;
+  }
+  return merges;
+}
+
+// A file that cannot be removed costs space, not correctness: the next open tries again.
+void Checkpointer::RemoveObsolete() {
+  if (!context_.obsolete_files->RemoveAll(*context_.file_system).ok()) failures_.Add();
+}
+
+}  // namespace kyrodb::engine

@@ -1,0 +1,111 @@
+// Turns memtables into runs, merges runs, saves vector index segments, and publishes all of it with
+// one manifest switch; then the log before it may go.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "engine/base/clock.h"
+#include "engine/base/file_system.h"
+#include "engine/base/knobs.h"
+#include "engine/base/metrics.h"
+#include "engine/core/file_names.h"
+#include "engine/core/index_set.h"
+#include "engine/core/manifest_state.h"
+#include "engine/core/space_table.h"
+#include "engine/core/views.h"
+#include "engine/storage/obsolete_files.h"
+#include "wal/log.h"
+#include "wal/manifest.h"
+
+namespace kyrodb::engine {
+
+// What a checkpointer works on; all must outlive it.
+struct CheckpointContext {
+  FileSystem* file_system = nullptr;
+  const Clock* clock = nullptr;
+  const FileNames* names = nullptr;
+  wal::ManifestStore* manifest = nullptr;
+  wal::Log* log = nullptr;
+  SpaceTable* spaces = nullptr;
+  IndexSet* indexes = nullptr;
+  Views* views = nullptr;
+  ObsoleteFiles* obsolete_files = nullptr;
+  MetricsRegistry* metrics = nullptr;
+  // How much of the log stays for followers after its commits are in runs.
+  const Knob* log_retention_bytes = nullptr;
+};
+
+// Errors:         an error leaves the published state as it was and the data in memtables and log;
+//                 the next checkpoint tries again. Files written in vain are removed at the next
+//                 open.
+// Thread-safety:  all methods may be called from any thread; they take turns.
+class Checkpointer {
+ public:
+  // `state` is what the manifest says now.
+  Checkpointer(const CheckpointContext& context, ManifestState state);
+
+  // Publishes the epoch of a freshly opened log.
+  absl::Status PublishEpoch(uint64_t epoch);
+
+  // Writes every commit up to now into runs. Vector index segments are saved when they changed a
+  // lot, or, with `save_all_segments`, at all.
+  absl::Status Checkpoint(bool save_all_segments);
+
+  // Merges all runs of a key space into one; OK when it is gone.
+  absl::Status Compact(ObjectId space);
+  // Merges where a space has more than `run_count_max` runs or much that is deleted. Returns how
+  // many merges it did.
+  absl::StatusOr<uint64_t> CompactWhereNeeded(size_t run_count_max);
+
+  Lsn checkpoint_lsn() const { return checkpoint_lsn_.load(std::memory_order_relaxed); }
+
+ private:
+  struct Flush {
+    std::shared_ptr<KeySpace> space;
+    std::vector<std::shared_ptr<const MemTable>> frozen;
+    std::shared_ptr<const Run> run;
+  };
+  struct SavedSegment {
+    std::shared_ptr<IndexSlot> slot;
+    SegmentFile file;
+    uint64_t change_count = 0;
+  };
+
+  RetentionPolicy PolicyFor(ObjectId space) const;
+  absl::Status SaveSegments(bool all, std::vector<SavedSegment>* saved)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status WriteSegment(IndexSlot& slot, IndexedColumn& column, const SegmentFile& file);
+  absl::Status MergeRuns(const std::shared_ptr<KeySpace>& space,
+                         const std::vector<std::shared_ptr<const Run>>& runs)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status WriteFiles(std::vector<Flush>* flushes, std::vector<SavedSegment>* segments,
+                          bool save_all_segments, Lsn* cut) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  ManifestState NextState(Lsn cut, const std::vector<Flush>& flushes,
+                          const std::vector<SavedSegment>& segments) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status CheckpointLocked(bool save_all_segments) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status DropLog(Lsn cut);
+  // Makes `next` durable and current.
+  absl::Status Publish(ManifestState next) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void RemoveObsolete() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const CheckpointContext context_;
+  Counter& flushes_;
+  Counter& flushed_bytes_;
+  Counter& compactions_;
+  Counter& compacted_bytes_;
+  Counter& failures_;
+  Histogram& micros_;
+
+  mutable absl::Mutex mutex_;
+  ManifestState state_ ABSL_GUARDED_BY(mutex_);
+  std::atomic<Lsn> checkpoint_lsn_;
+};
+
+}  // namespace kyrodb::engine

@@ -1,0 +1,449 @@
+#include "engine/core/database_impl.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "engine/base/posix_file_system.h"
+#include "engine/base/random.h"
+#include "engine/base/status.h"
+#include "engine/core/catalog_codec.h"
+#include "engine/core/change_feed_impl.h"
+#include "engine/key_codec.h"
+#include "vector/hashbag.h"
+#include "wal/recovery.h"
+
+namespace kyrodb::engine {
+namespace {
+
+constexpr int64_t kMiB = int64_t{1} << 20;
+constexpr Lsn kNewestSnapshot = kLsnMax - 1;
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Database>> Database::Open(absl::string_view directory,
+                                                         OpenOptions options) {
+  auto database = std::make_unique<DatabaseImpl>(directory, std::move(options));
+  if (absl::Status status = database->Open(); !status.ok()) {
+    return Annotate(status, absl::StrCat("opening database \"", directory, "\""));
+  }
+  return database;
+}
+
+DatabaseImpl::DatabaseImpl(absl::string_view directory, OpenOptions options)
+    : options_(std::move(options)),
+      names_(directory),
+      own_file_system_(options_.file_system == nullptr ? NewPosixFileSystem() : nullptr),
+      file_system_(options_.file_system == nullptr ? own_file_system_.get() : options_.file_system),
+      clock_(options_.clock == nullptr ? &Clock::System() : options_.clock) {}
+
+DatabaseImpl::~DatabaseImpl() {
+  // A destructor has nobody to tell; whoever wants to know calls Close.
+  if (!closed_) Close().IgnoreError();
+}
+
+absl::Status DatabaseImpl::Open() {
+  const int64_t begin_nanos = clock_->SteadyNanos();
+  KYRO_RETURN_IF_ERROR(DefineKnobs());
+  KYRO_ASSIGN_OR_RETURN(embedder_, vector::CreateHashbagEmbedder());
+  KYRO_ASSIGN_OR_RETURN(const bool exists, file_system_->Exists(names_.directory()));
+  if (!exists) {
+    if (!options_.create_if_missing) {
+      return absl::NotFoundError("there is no database in this directory");
+    }
+    KYRO_RETURN_IF_ERROR(file_system_->CreateDirectory(names_.directory()));
+    const size_t slash = names_.directory().find_last_of('/', names_.directory().size() - 2);
+    KYRO_RETURN_IF_ERROR(file_system_->SyncDirectory(slash == std::string::npos ? "."
+                                                     : slash == 0
+                                                         ? "/"
+                                                         : names_.directory().substr(0, slash)));
+  }
+  KYRO_ASSIGN_OR_RETURN(
+      lock_, file_system_->Lock(names_.lock(),
+                                absl::StrCat(options_.opener, " (process ", getpid(), ")")));
+  KYRO_RETURN_IF_ERROR(LoadManifest());
+  KYRO_RETURN_IF_ERROR(OpenRuns());
+  KYRO_RETURN_IF_ERROR(LoadCatalog());
+  KYRO_ASSIGN_OR_RETURN(const wal::RecoveryResult recovered, ReplayLog());
+  if (damage_.ok()) {
+    KYRO_RETURN_IF_ERROR(StartLog(recovered));
+    KYRO_RETURN_IF_ERROR(RemoveOrphans());
+  }
+  KYRO_RETURN_IF_ERROR(LoadIndexes());
+  StartBackground();
+  recovery_.micros = (clock_->SteadyNanos() - begin_nanos) / 1000;
+  return absl::OkStatus();
+}
+
+absl::Status DatabaseImpl::DefineKnobs() {
+  write_buffer_bytes_ = &knobs_.Define({.name = "write_buffer_bytes",
+                                        .description = "memory of recent commits before they are "
+                                                       "written as a run",
+                                        .unit = "bytes",
+                                        .default_value = 64 * kMiB,
+                                        .min = kMiB / 16,
+                                        .max = int64_t{1} << 36});
+  knobs_.Define({.name = "buffer_pool_bytes",
+                 .description = "memory that caches pages of runs",
+                 .unit = "bytes",
+                 .default_value = 256 * kMiB,
+                 .min = kMiB,
+                 .max = int64_t{1} << 40},
+                [this](int64_t bytes) {
+                  if (buffer_pool_ != nullptr) {
+                    buffer_pool_->SetCapacity(static_cast<uint64_t>(bytes));
+                  }
+                });
+  transaction_bytes_max_ = &knobs_.Define({.name = "transaction_bytes_max",
+                                           .description = "what one transaction may write",
+                                           .unit = "bytes",
+                                           .default_value = 48 * kMiB,
+                                           .min = kMiB / 16,
+                                           .max = 56 * kMiB});
+  run_count_max_ = &knobs_.Define({.name = "run_count_max",
+                                   .description = "runs of a key space before they are merged",
+                                   .unit = "count",
+                                   .default_value = static_cast<int64_t>(kRunCountMax),
+                                   .min = 1,
+                                   .max = 64});
+  log_retention_bytes_ = &knobs_.Define({.name = "log_retention_bytes",
+                                         .description = "log kept for followers after a "
+                                                        "checkpoint",
+                                         .unit = "bytes",
+                                         .default_value = 64 * kMiB,
+                                         .min = 0,
+                                         .max = int64_t{1} << 40});
+  for (const auto& [name, value] : options_.knobs) {
+    KYRO_RETURN_IF_ERROR(knobs_.Set(name, value));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status DatabaseImpl::LoadManifest() {
+  KYRO_ASSIGN_OR_RETURN(manifest_, wal::ManifestStore::Open(file_system_, names_.directory()));
+  KYRO_ASSIGN_OR_RETURN(const std::optional<std::string> payload, manifest_->Load());
+  if (payload.has_value()) {
+    KYRO_ASSIGN_OR_RETURN(state_, DecodeManifest(*payload));
+    return absl::OkStatus();
+  }
+  // Nothing was ever published, so nothing was ever acknowledged, and no log can be here.
+  KYRO_ASSIGN_OR_RETURN(const bool has_log, file_system_->Exists(names_.log()));
+  if (has_log) {
+    KYRO_ASSIGN_OR_RETURN(const std::vector<std::string> segments,
+                          file_system_->List(names_.log()));
+    if (!segments.empty()) {
+      return absl::DataLossError(absl::StrCat("there is a log (", names_.log(),
+                                              ") but no manifest; file CURRENT is missing"));
+    }
+  }
+  if (!options_.create_if_missing) {
+    return absl::NotFoundError("there is no database in this directory");
+  }
+  for (const std::string& directory : {names_.log(), names_.runs(), names_.vectors()}) {
+    KYRO_RETURN_IF_ERROR(file_system_->CreateDirectory(directory));
+  }
+  KYRO_RETURN_IF_ERROR(file_system_->SyncDirectory(names_.directory()));
+  recovery_.created = true;
+  Random random(options_.seed ^ static_cast<uint64_t>(clock_->WallMicros()));
+  state_.database_id = random.Next();
+  return manifest_->Publish(EncodeManifest(state_));
+}
+
+absl::Status DatabaseImpl::OpenRuns() {
+  KYRO_ASSIGN_OR_RETURN(const int64_t pool_bytes, knobs_.Get("buffer_pool_bytes"));
+  buffer_pool_ = std::make_unique<BufferPool>(static_cast<uint64_t>(pool_bytes), metrics_);
+  const StorageContext storage{*file_system_, *buffer_pool_, metrics_, obsolete_files_};
+  spaces_ = std::make_unique<SpaceTable>(storage);
+  for (const ManifestState::Space& space : state_.spaces) {
+    std::vector<std::shared_ptr<const Run>> runs;
+    for (const uint64_t number : space.runs) {
+      KYRO_ASSIGN_OR_RETURN(
+          std::shared_ptr<const Run> run,
+          Run::Open(*file_system_, names_.Run(space.id, number), number, *buffer_pool_, metrics_));
+      runs.push_back(std::move(run));
+    }
+    spaces_->Insert(std::make_shared<KeySpace>(space.id, storage, std::move(runs)));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status DatabaseImpl::LoadCatalog() {
+  Catalog catalog;
+  const std::shared_ptr<KeySpace> space = spaces_->GetOrCreate(kCatalogSpace);
+  const std::unique_ptr<Iterator> records = space->NewIterator(KeyRange{}, kNewestSnapshot);
+  for (; records->Valid(); records->Next()) {
+    KYRO_RETURN_IF_ERROR(AddCatalogRecord(records->key(), records->value(), &catalog));
+  }
+  KYRO_RETURN_IF_ERROR(Annotate(records->status(), "catalog"));
+  for (const auto& table : catalog.tables()) spaces_->GetOrCreate(table->id);
+  views_ = std::make_unique<Views>(state_.checkpoint_lsn,
+                                   std::make_shared<const Catalog>(std::move(catalog)));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<wal::RecoveryResult> DatabaseImpl::ReplayLog() {
+  Applier replayer(spaces_.get(), nullptr, views_.get());
+  KYRO_ASSIGN_OR_RETURN(
+      wal::RecoveryResult recovered,
+      wal::Recover({.file_system = file_system_,
+                    .directory = names_.log(),
+                    .database_id = state_.database_id,
+                    .replay_from_lsn = state_.checkpoint_lsn + 1},
+                   [&](Lsn lsn, absl::string_view record) { return replayer.Apply(lsn, record); }));
+  recovery_.checkpoint_lsn = state_.checkpoint_lsn;
+  recovery_.last_lsn = recovered.last_lsn;
+  recovery_.replayed_count = recovered.record_count;
+  recovery_.torn_bytes = recovered.torn_bytes;
+  if (recovered.damage.has_value()) {
+    damage_ = recovered.damage->ToStatus();
+    recovery_.damage = std::string(damage_.message());
+  }
+  return recovered;
+}
+
+absl::Status DatabaseImpl::StartLog(const wal::RecoveryResult& recovered) {
+  KYRO_ASSIGN_OR_RETURN(
+      log_,
+      wal::Log::Open(
+          {.file_system = file_system_,
+           .directory = names_.log(),
+           .database_id = state_.database_id,
+           .sync_mode = options_.sync_mode,
+           .interval_ms = options_.sync_interval_ms,
+           .segment_bytes = options_.segment_bytes,
+           .prefill_chunk_bytes = options_.background ? wal::LogOptions{}.prefill_chunk_bytes : 0,
+           .idle_marker_ms = options_.background ? wal::LogOptions{}.idle_marker_ms : 0,
+           .clock = clock_,
+           .metrics = &metrics_},
+          recovered));
+  recovery_.epoch = log_->epoch();
+  checkpointer_ =
+      std::make_unique<Checkpointer>(CheckpointContext{.file_system = file_system_,
+                                                       .clock = clock_,
+                                                       .names = &names_,
+                                                       .manifest = manifest_.get(),
+                                                       .log = log_.get(),
+                                                       .spaces = spaces_.get(),
+                                                       .indexes = &indexes_,
+                                                       .views = views_.get(),
+                                                       .obsolete_files = &obsolete_files_,
+                                                       .metrics = &metrics_,
+                                                       .log_retention_bytes = log_retention_bytes_},
+                                     state_);
+  return checkpointer_->PublishEpoch(log_->epoch());
+}
+
+// Files that no manifest names were written for one that never came.
+absl::Status DatabaseImpl::RemoveOrphans() {
+  absl::flat_hash_set<std::string> named;
+  for (const ManifestState::Space& space : state_.spaces) {
+    for (const uint64_t number : space.runs) named.insert(FileNames::RunName(space.id, number));
+  }
+  for (const SegmentFile& segment : state_.segments) {
+    named.insert(FileNames::SegmentName(segment.index, segment.file_number));
+  }
+  for (const std::string& directory : {names_.runs(), names_.vectors()}) {
+    KYRO_ASSIGN_OR_RETURN(const std::vector<std::string> files, file_system_->List(directory));
+    for (const std::string& file : files) {
+      if (!named.contains(file)) {
+        KYRO_RETURN_IF_ERROR(file_system_->Remove(JoinPath(directory, file)));
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+// An index whose segment is missing or damaged is built anew in the background; its answers come
+// from exact scans until then.
+absl::Status DatabaseImpl::LoadIndexes() {
+  for (const auto& table : views_->catalog()->tables()) {
+    if (!table->indexes.empty()) indexes_.OnTable(table);
+  }
+  for (const auto& slot : indexes_.All()) {
+    const auto file =
+        std::find_if(state_.segments.begin(), state_.segments.end(),
+                     [&](const SegmentFile& f) { return f.index == slot->schema().id; });
+    if (file == state_.segments.end()) continue;
+    const std::shared_ptr<KeySpace> space = spaces_->Find(slot->table_id(), kNewestSnapshot);
+    absl::StatusOr<std::string> bytes =
+        ReadFile(*file_system_, names_.Segment(file->index, file->file_number));
+    absl::Status status = bytes.status();
+    if (status.ok()) status = slot->Load(*file, *bytes, *space, views_->visible());
+    if (!status.ok()) {
+      ++recovery_.rebuilt_indexes;
+      metrics_
+          .counter("kyro_index_segments_damaged_total",
+                   "vector index segments that could not be loaded")
+          .Add();
+    }
+  }
+  return absl::OkStatus();
+}
+
+void DatabaseImpl::StartBackground() {
+  applier_ = std::make_unique<Applier>(spaces_.get(), &indexes_, views_.get());
+  commit_context_.spaces = spaces_.get();
+  commit_context_.views = views_.get();
+  commit_context_.applier = applier_.get();
+  transaction_context_ = {
+      .views = views_.get(),
+      .spaces = spaces_.get(),
+      .indexes = &indexes_,
+      .transaction_bytes_max = transaction_bytes_max_,
+      .writable = [this] { return writable(); },
+      .commit =
+          [this](Lsn snapshot, std::shared_ptr<const Catalog> base, const WriteSet& writes) {
+            return CommitWrites(snapshot, std::move(base), writes);
+          }};
+  maintenance_ =
+      std::make_unique<Maintenance>(MaintenanceContext{.checkpointer = checkpointer_.get(),
+                                                       .log = log_.get(),
+                                                       .spaces = spaces_.get(),
+                                                       .indexes = &indexes_,
+                                                       .views = views_.get(),
+                                                       .metrics = &metrics_,
+                                                       .write_buffer_bytes = write_buffer_bytes_,
+                                                       .run_count_max = run_count_max_});
+  if (options_.background && log_ != nullptr) maintenance_->Start();
+}
+
+absl::Status DatabaseImpl::Close() {
+  if (closed_) return absl::FailedPreconditionError("database is already closed");
+  closed_ = true;
+  if (maintenance_ != nullptr) maintenance_->Stop();
+  absl::Status status;
+  if (log_ != nullptr) {
+    // Nothing is written by a database that failed to open.
+    if (maintenance_ != nullptr && log_->status().ok()) {
+      status = checkpointer_->Checkpoint(/*save_all_segments=*/true);
+    }
+    if (absl::Status closed = log_->Close(); status.ok()) status = closed;
+  }
+  lock_.reset();
+  return status;
+}
+
+absl::Status DatabaseImpl::writable() const {
+  if (!damage_.ok()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("database is read-only: ", damage_.message()));
+  }
+  return log_->status();
+}
+
+Lsn DatabaseImpl::durable_lsn() const {
+  return log_ == nullptr ? views_->visible() : log_->synced_lsn();
+}
+
+std::unique_ptr<Transaction> DatabaseImpl::Begin() {
+  return std::make_unique<TransactionImpl>(&transaction_context_);
+}
+
+absl::StatusOr<CommitInfo> DatabaseImpl::CommitWrites(Lsn snapshot,
+                                                      std::shared_ptr<const Catalog> base,
+                                                      const WriteSet& writes) {
+  KYRO_RETURN_IF_ERROR(writable());
+  KYRO_RETURN_IF_ERROR(maintenance_->AdmitWrite());
+  BatchCommit commit(&commit_context_, snapshot, std::move(base), &writes);
+  KYRO_ASSIGN_OR_RETURN(const Lsn lsn, log_->Commit(&commit));
+  return CommitInfo{.lsn = lsn, .durable_lsn = log_->synced_lsn()};
+}
+
+absl::StatusOr<int64_t> DatabaseImpl::AllocateRowIds(ObjectId table, uint64_t count) {
+  absl::MutexLock lock(&row_id_mutex_);
+  auto it = next_row_ids_.find(table);
+  if (it == next_row_ids_.end()) {
+    int64_t next = 1;
+    if (const std::shared_ptr<KeySpace> space = spaces_->Find(table, kNewestSnapshot)) {
+      KYRO_ASSIGN_OR_RETURN(const std::optional<std::string> last, space->LastKey(kNewestSnapshot));
+      if (last.has_value()) {
+        KYRO_ASSIGN_OR_RETURN(const Row key, DecodeKey(TableSchema{}, *last));
+        next = std::get<int64_t>(key[0]) + 1;
+      }
+    }
+    it = next_row_ids_.emplace(table, next).first;
+  }
+  const auto limit = static_cast<uint64_t>(std::numeric_limits<int64_t>::max() - it->second);
+  if (count > limit) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("table number ", table, " has no ", count, " row ids left"));
+  }
+  const int64_t first = it->second;
+  it->second += static_cast<int64_t>(count);
+  return first;
+}
+
+absl::Status DatabaseImpl::Checkpoint() {
+  KYRO_RETURN_IF_ERROR(writable());
+  return checkpointer_->Checkpoint(/*save_all_segments=*/false);
+}
+
+absl::Status DatabaseImpl::Compact(ObjectId space) {
+  KYRO_RETURN_IF_ERROR(Checkpoint());
+  return checkpointer_->Compact(space);
+}
+
+absl::Status DatabaseImpl::WaitForIndexes(
+    absl::Duration timeout, const std::function<void(uint64_t indexed, uint64_t total)>& progress) {
+  const absl::Time deadline = absl::Now() + timeout;
+  absl::Time next_report = absl::InfinitePast();
+  for (;;) {
+    uint64_t indexed = 0, tail = 0;
+    bool building = false;
+    for (const auto& slot : indexes_.All()) {
+      const IndexSlot::Ready ready = slot->ready();
+      building = building || slot->building();
+      if (ready.column == nullptr) continue;
+      indexed += ready.column->graph_count();
+      tail += ready.column->tail_count();
+    }
+    const bool done = tail == 0 && !building;
+    if (progress != nullptr && (done || absl::Now() >= next_report)) {
+      progress(indexed, indexed + tail);
+      next_report = absl::Now() + absl::Milliseconds(100);
+    }
+    if (done) return absl::OkStatus();
+    if (absl::Now() > deadline) {
+      return absl::UnavailableError(
+          absl::StrCat(tail, " vectors are not indexed after ", absl::FormatDuration(timeout)));
+    }
+    if (options_.background && log_ != nullptr) {
+      absl::SleepFor(absl::Milliseconds(5));
+    } else {
+      KYRO_RETURN_IF_ERROR(maintenance_->IndexSome(/*count_max=*/1024).status());
+    }
+  }
+}
+
+absl::StatusOr<std::unique_ptr<ChangeFeed>> DatabaseImpl::Follow(Lsn from) {
+  KYRO_RETURN_IF_ERROR(writable());
+  return std::make_unique<ChangeFeedImpl>(log_.get(), from);
+}
+
+absl::StatusOr<SpaceStatistics> DatabaseImpl::space_statistics(ObjectId space) const {
+  const std::shared_ptr<KeySpace> found = spaces_->Find(space, kNewestSnapshot);
+  if (found == nullptr) {
+    return absl::NotFoundError(absl::StrCat("key space ", space, " does not exist"));
+  }
+  return found->statistics();
+}
+
+absl::StatusOr<IndexStatistics> DatabaseImpl::index_statistics(ObjectId index) const {
+  const std::shared_ptr<IndexSlot> slot = indexes_.Find(index);
+  if (slot == nullptr) {
+    return absl::NotFoundError(absl::StrCat("index number ", index, " does not exist"));
+  }
+  const IndexSlot::Ready ready = slot->ready();
+  if (ready.column == nullptr) return IndexStatistics{};
+  return IndexStatistics{.indexed_count = ready.column->graph_count(),
+                         .tail_count = ready.column->tail_count(),
+                         .dead_count = ready.column->dead_count(),
+                         .memory_bytes = ready.column->memory_bytes()};
+}
+
+}  // namespace kyrodb::engine

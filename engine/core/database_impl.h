@@ -1,0 +1,108 @@
+// The database: owns every part of the core and gives the public face to them.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/btree_map.h"
+#include "absl/synchronization/mutex.h"
+#include "engine/core/applier.h"
+#include "engine/core/batch_commit.h"
+#include "engine/core/checkpointer.h"
+#include "engine/core/file_names.h"
+#include "engine/core/index_set.h"
+#include "engine/core/maintenance.h"
+#include "engine/core/manifest_state.h"
+#include "engine/core/space_table.h"
+#include "engine/core/transaction_impl.h"
+#include "engine/core/views.h"
+#include "engine/database.h"
+#include "engine/storage/buffer_pool.h"
+#include "engine/storage/obsolete_files.h"
+#include "wal/log.h"
+#include "wal/manifest.h"
+
+namespace kyrodb::engine {
+
+class DatabaseImpl final : public Database {
+ public:
+  DatabaseImpl(absl::string_view directory, OpenOptions options);
+  ~DatabaseImpl() override;
+
+  // Takes the lock and recovers; call once.
+  absl::Status Open();
+
+  absl::Status Close() override;
+  std::unique_ptr<Transaction> Begin() override;
+  absl::StatusOr<int64_t> AllocateRowIds(ObjectId table, uint64_t count) override;
+  absl::Status Checkpoint() override;
+  absl::Status Compact(ObjectId space) override;
+  absl::Status WaitForIndexes(
+      absl::Duration timeout,
+      const std::function<void(uint64_t indexed, uint64_t total)>& progress) override;
+  absl::StatusOr<std::unique_ptr<ChangeFeed>> Follow(Lsn from) override;
+  Lsn last_lsn() const override { return views_->visible(); }
+  Lsn durable_lsn() const override;
+  absl::Status writable() const override;
+  const RecoveryReport& recovery() const override { return recovery_; }
+  absl::StatusOr<SpaceStatistics> space_statistics(ObjectId space) const override;
+  absl::StatusOr<IndexStatistics> index_statistics(ObjectId index) const override;
+  const Embedder& embedder() const override { return *embedder_; }
+  MetricsRegistry& metrics() override { return metrics_; }
+  KnobRegistry& knobs() override { return knobs_; }
+  const Clock& clock() const override { return *clock_; }
+  absl::string_view directory() const override { return names_.directory(); }
+
+ private:
+  // The steps of Open, in this order.
+  absl::Status DefineKnobs();
+  absl::Status LoadManifest();
+  absl::Status OpenRuns();
+  absl::Status LoadCatalog();
+  absl::StatusOr<wal::RecoveryResult> ReplayLog();
+  absl::Status StartLog(const wal::RecoveryResult& recovered);
+  absl::Status RemoveOrphans();
+  absl::Status LoadIndexes();
+  void StartBackground();
+
+  absl::StatusOr<CommitInfo> CommitWrites(Lsn snapshot, std::shared_ptr<const Catalog> base,
+                                          const WriteSet& writes);
+
+  const OpenOptions options_;
+  const FileNames names_;
+  std::unique_ptr<FileSystem> own_file_system_;
+  FileSystem* file_system_;
+  const Clock* clock_;
+  MetricsRegistry metrics_;
+  KnobRegistry knobs_;
+  const Knob* write_buffer_bytes_ = nullptr;
+  const Knob* transaction_bytes_max_ = nullptr;
+  const Knob* run_count_max_ = nullptr;
+  const Knob* log_retention_bytes_ = nullptr;
+  std::unique_ptr<Embedder> embedder_;
+
+  std::unique_ptr<FileLock> lock_;
+  std::unique_ptr<wal::ManifestStore> manifest_;
+  ManifestState state_;  // as loaded; the checkpointer's afterwards
+  RecoveryReport recovery_;
+  absl::Status damage_;  // OK, or why the database is read-only from the start
+
+  ObsoleteFiles obsolete_files_;
+  std::unique_ptr<BufferPool> buffer_pool_;
+  std::unique_ptr<SpaceTable> spaces_;
+  IndexSet indexes_;
+  std::unique_ptr<Views> views_;
+  std::unique_ptr<Applier> applier_;
+  CommitContext commit_context_;
+  TransactionContext transaction_context_;
+  std::unique_ptr<wal::Log> log_;
+  std::unique_ptr<Checkpointer> checkpointer_;
+  std::unique_ptr<Maintenance> maintenance_;
+  bool closed_ = false;
+
+  absl::Mutex row_id_mutex_;
+  absl::btree_map<ObjectId, int64_t> next_row_ids_ ABSL_GUARDED_BY(row_id_mutex_);
+};
+
+}  // namespace kyrodb::engine

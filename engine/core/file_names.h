@@ -1,0 +1,44 @@
+// Where things lie in a database directory:
+//   LOCK, CURRENT, MANIFEST-<n>       the opener's lock and the published state
+//   log/                              segments of the write-ahead log
+//   runs/run-<space>-<number>         immutable sorted runs
+//   vectors/segment-<index>-<number>  vector index segments
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "engine/base/file_system.h"
+#include "engine/schema.h"
+
+namespace kyrodb::engine {
+
+class FileNames {
+ public:
+  explicit FileNames(absl::string_view directory) : directory_(directory) {}
+  const std::string& directory() const { return directory_; }
+  std::string lock() const { return JoinPath(directory_, "LOCK"); }
+  std::string log() const { return JoinPath(directory_, "log"); }
+  std::string runs() const { return JoinPath(directory_, "runs"); }
+  std::string vectors() const { return JoinPath(directory_, "vectors"); }
+
+  static std::string RunName(ObjectId space, uint64_t number) {
+    return absl::StrCat("run-", space, "-", number);
+  }
+  static std::string SegmentName(ObjectId index, uint64_t number) {
+    return absl::StrCat("segment-", index, "-", number);
+  }
+  std::string Run(ObjectId space, uint64_t number) const {
+    return JoinPath(runs(), RunName(space, number));
+  }
+  std::string Segment(ObjectId index, uint64_t number) const {
+    return JoinPath(vectors(), SegmentName(index, number));
+  }
+
+ private:
+  std::string directory_;
+};
+
+}  // namespace kyrodb::engine

@@ -1,0 +1,74 @@
+// The background work of a database: one thread flushes and merges, one moves vectors from tails
+// into graphs.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <thread>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "engine/base/knobs.h"
+#include "engine/base/metrics.h"
+#include "engine/core/checkpointer.h"
+#include "engine/core/index_set.h"
+#include "engine/core/space_table.h"
+#include "engine/core/views.h"
+#include "wal/log.h"
+
+namespace kyrodb::engine {
+
+struct MaintenanceContext {
+  Checkpointer* checkpointer = nullptr;
+  wal::Log* log = nullptr;
+  SpaceTable* spaces = nullptr;
+  IndexSet* indexes = nullptr;
+  Views* views = nullptr;
+  MetricsRegistry* metrics = nullptr;
+  const Knob* write_buffer_bytes = nullptr;
+  const Knob* run_count_max = nullptr;
+};
+
+// Thread-safety:  all methods may be called from any thread.
+class Maintenance {
+ public:
+  explicit Maintenance(const MaintenanceContext& context);
+  ~Maintenance() { Stop(); }
+
+  void Start();
+  // Waits for the threads to end what they are doing.
+  void Stop();
+
+  // Tells the flusher that memtables have grown. Waits while they hold more than four write
+  // buffers; `ResourceExhausted` when they do and flushing fails.
+  absl::Status AdmitWrite();
+
+  // Does a bounded piece of index work: builds one index, or absorbs up to `count_max` entries of
+  // each tail. Returns whether there was anything to do.
+  absl::StatusOr<bool> IndexSome(uint64_t count_max);
+
+ private:
+  void RunFlusher();
+  void RunIndexer();
+  uint64_t MemtableBytes() const;
+
+  const MaintenanceContext context_;
+  Gauge& memtable_bytes_;
+  Gauge& tail_count_;
+  Counter& stalls_;
+  Counter& index_failures_;
+
+  absl::Mutex index_mutex_;  // one thread at a time does index work
+  absl::Mutex mutex_;
+  absl::CondVar wake_flusher_;
+  absl::CondVar room_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Status flush_status_ ABSL_GUARDED_BY(mutex_);
+  std::atomic<bool> running_{false};
+  std::thread flusher_;
+  std::thread indexer_;
+};
+
+}  // namespace kyrodb::engine

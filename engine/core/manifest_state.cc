@@ -1,0 +1,73 @@
+#include "engine/core/manifest_state.h"
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/coding.h"
+
+namespace kyrodb::engine {
+namespace {
+
+// Version 1: the first. All numbers are varints, in the order of the struct.
+constexpr uint64_t kManifestVersion = 1;
+
+}  // namespace
+
+std::string EncodeManifest(const ManifestState& state) {
+  std::string out;
+  PutVarint64(&out, kManifestVersion);
+  PutVarint64(&out, state.database_id);
+  PutVarint64(&out, state.epoch);
+  PutVarint64(&out, state.checkpoint_lsn);
+  PutVarint64(&out, state.next_file_number);
+  PutVarint64(&out, state.spaces.size());
+  for (const ManifestState::Space& space : state.spaces) {
+    PutVarint64(&out, space.id);
+    PutVarint64(&out, space.runs.size());
+    for (uint64_t file_number : space.runs) PutVarint64(&out, file_number);
+  }
+  PutVarint64(&out, state.segments.size());
+  for (const SegmentFile& segment : state.segments) {
+    PutVarint64(&out, segment.index);
+    PutVarint64(&out, segment.file_number);
+    PutVarint64(&out, segment.covers_lsn);
+  }
+  return out;
+}
+
+absl::StatusOr<ManifestState> DecodeManifest(absl::string_view bytes) {
+  ByteReader reader(bytes);
+  const uint64_t version = reader.Varint64();
+  if (reader.ok() && version > kManifestVersion) {
+    return absl::UnimplementedError(absl::StrCat("manifest has version ", version,
+                                                 ", this program reads up to ", kManifestVersion));
+  }
+  ManifestState state;
+  state.database_id = reader.Varint64();
+  state.epoch = reader.Varint64();
+  state.checkpoint_lsn = reader.Varint64();
+  state.next_file_number = reader.Varint64();
+  const uint64_t space_count = reader.Varint64();
+  for (uint64_t i = 0; i < space_count && reader.ok(); ++i) {
+    ManifestState::Space space;
+    space.id = static_cast<ObjectId>(reader.Varint64());
+    const uint64_t run_count = reader.Varint64();
+    for (uint64_t j = 0; j < run_count && reader.ok(); ++j) {
+      space.runs.push_back(reader.Varint64());
+    }
+    state.spaces.push_back(std::move(space));
+  }
+  const uint64_t segment_count = reader.Varint64();
+  for (uint64_t i = 0; i < segment_count && reader.ok(); ++i) {
+    SegmentFile segment;
+    segment.index = static_cast<ObjectId>(reader.Varint64());
+    segment.file_number = reader.Varint64();
+    segment.covers_lsn = reader.Varint64();
+    state.segments.push_back(segment);
+  }
+  if (!reader.ok() || !reader.rest().empty()) {
+    return absl::DataLossError(
+        absl::StrCat("manifest payload of ", bytes.size(), " bytes is damaged"));
+  }
+  return state;
+}
+
+}  // namespace kyrodb::engine

@@ -1,0 +1,85 @@
+#include "engine/core/overlay_iterator.h"
+
+#include <utility>
+
+namespace kyrodb::engine {
+namespace {
+
+class OverlayIterator final : public Iterator {
+ public:
+  OverlayIterator(std::shared_ptr<const SpaceWrites> writes, std::unique_ptr<Iterator> committed,
+                  const KeyRange& range)
+      : writes_(std::move(writes)),
+        committed_(std::move(committed)),
+        own_(writes_->lower_bound(range.begin)),
+        own_end_(range.end.empty() ? writes_->end() : writes_->lower_bound(range.end)) {
+    if (!range.end.empty() && range.end <= range.begin) own_ = own_end_;
+    Settle();
+  }
+
+  bool Valid() const override { return at_own_ || at_committed_; }
+
+  void Next() override {
+    if (at_own_) {
+      ++own_;
+    } else {
+      committed_->Next();
+    }
+    Settle();
+  }
+
+  absl::string_view key() const override { return at_own_ ? own_->first : committed_->key(); }
+  absl::string_view value() const override {
+    return at_own_ ? own_->second.value : committed_->value();
+  }
+  Lsn lsn() const override { return at_own_ ? 0 : committed_->lsn(); }
+  absl::Status status() const override {
+    return committed_ == nullptr ? absl::OkStatus() : committed_->status();
+  }
+
+ private:
+  // Finds the next entry from where both sides stand: skips own deletes and what they and own
+  // writes hide. Stops for good when the committed side failed.
+  void Settle() {
+    for (;;) {
+      const bool has_own = own_ != own_end_;
+      const bool has_committed = committed_ != nullptr && committed_->Valid();
+      if (!has_committed && !status().ok()) {
+        at_own_ = at_committed_ = false;
+        return;
+      }
+      const int order = !has_own ? 1
+                        : !has_committed
+                            ? -1
+                            : absl::string_view(own_->first).compare(committed_->key());
+      if (order == 0) {
+        committed_->Next();
+        continue;
+      }
+      if (has_own && order < 0 && own_->second.is_delete) {
+        ++own_;
+        continue;
+      }
+      at_own_ = has_own && order < 0;
+      at_committed_ = has_committed && order > 0;
+      return;
+    }
+  }
+
+  const std::shared_ptr<const SpaceWrites> writes_;
+  const std::unique_ptr<Iterator> committed_;
+  SpaceWrites::const_iterator own_;
+  const SpaceWrites::const_iterator own_end_;
+  bool at_own_ = false;
+  bool at_committed_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Iterator> NewOverlayIterator(std::shared_ptr<const SpaceWrites> writes,
+                                             std::unique_ptr<Iterator> committed,
+                                             const KeyRange& range) {
+  return std::make_unique<OverlayIterator>(std::move(writes), std::move(committed), range);
+}
+
+}  // namespace kyrodb::engine

@@ -1,0 +1,280 @@
+#include "engine/core/transaction_impl.h"
+
+#include <algorithm>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "engine/base/coding.h"
+#include "engine/base/status.h"
+#include "engine/core/catalog_codec.h"
+#include "engine/core/overlay_iterator.h"
+#include "engine/key_codec.h"
+
+namespace kyrodb::engine {
+namespace {
+
+constexpr size_t kColumnCountMax = 1600;
+constexpr size_t kIndexCountMax = 64;
+constexpr size_t kNameBytesMax = 63;  // as PostgreSQL's NAMEDATALEN - 1
+
+absl::Status CheckName(absl::string_view what, absl::string_view name) {
+  if (name.empty() || name.size() > kNameBytesMax) {
+    return absl::InvalidArgumentError(absl::StrCat(what, " name \"", name, "\" has ", name.size(),
+                                                   " bytes, expected 1 to ", kNameBytesMax));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckSchema(const TableSchema& schema) {
+  KYRO_RETURN_IF_ERROR(CheckName("table", schema.name));
+  if (schema.columns.size() > kColumnCountMax) {
+    return absl::ResourceExhaustedError(absl::StrCat("table \"", schema.name, "\" has ",
+                                                     schema.columns.size(),
+                                                     " columns, the limit is ", kColumnCountMax));
+  }
+  absl::flat_hash_set<absl::string_view> names;
+  for (const ColumnSchema& column : schema.columns) {
+    KYRO_RETURN_IF_ERROR(CheckName("column", column.name));
+    if (!names.insert(column.name).second) {
+      return absl::AlreadyExistsError(
+          absl::StrCat("column \"", column.name, "\" specified more than once"));
+    }
+    if (column.type.dimensions > kVectorDimensionsMax) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("column \"", column.name, "\" has ", column.type.dimensions,
+                       " dimensions, the limit is ", kVectorDimensionsMax));
+    }
+  }
+  absl::flat_hash_set<uint32_t> key_columns;
+  for (const uint32_t ordinal : schema.primary_key) {
+    if (ordinal >= schema.columns.size() || !key_columns.insert(ordinal).second) {
+      return absl::InvalidArgumentError(absl::StrCat("primary key of table \"", schema.name,
+                                                     "\" names column number ", ordinal, " of ",
+                                                     schema.columns.size()));
+    }
+    const ColumnSchema& column = schema.columns[ordinal];
+    if (column.type.id == TypeId::kJsonb || column.type.id == TypeId::kVector) {
+      return absl::InvalidArgumentError(absl::StrCat("column \"", column.name, "\" of type ",
+                                                     TypeName(column.type),
+                                                     " cannot be part of a primary key"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+TransactionImpl::TransactionImpl(const TransactionContext* context)
+    : context_(context), view_(context->views->Acquire()), catalog_(view_.catalog) {}
+
+TransactionImpl::~TransactionImpl() { Rollback(); }
+
+absl::Status TransactionImpl::CheckOpen() const {
+  return open_ ? absl::OkStatus() : absl::FailedPreconditionError("transaction has already ended");
+}
+
+absl::StatusOr<std::shared_ptr<const TableSchema>> TransactionImpl::Table(ObjectId table) const {
+  std::shared_ptr<const TableSchema> schema = catalog_->FindTable(table);
+  if (schema == nullptr) {
+    return absl::NotFoundError(absl::StrCat("table number ", table, " does not exist"));
+  }
+  return schema;
+}
+
+absl::StatusOr<std::shared_ptr<KeySpace>> TransactionImpl::CommittedSpace(ObjectId space) const {
+  if (space != kCatalogSpace) KYRO_RETURN_IF_ERROR(Table(space).status());
+  return context_->spaces->Find(space, view_.snapshot);
+}
+
+absl::StatusOr<std::optional<std::string>> TransactionImpl::Get(ObjectId space,
+                                                                absl::string_view key) {
+  KYRO_RETURN_IF_ERROR(CheckOpen());
+  KYRO_ASSIGN_OR_RETURN(const std::shared_ptr<KeySpace> committed, CommittedSpace(space));
+  if (const Write* write = writes_.Find(space, key)) {
+    return write->is_delete ? std::nullopt : std::optional<std::string>(write->value);
+  }
+  if (committed == nullptr) return std::nullopt;
+  KYRO_ASSIGN_OR_RETURN(std::optional<VersionedValue> found, committed->Get(key, view_.snapshot));
+  if (!found.has_value()) return std::nullopt;
+  return std::move(found->value);
+}
+
+absl::StatusOr<std::unique_ptr<Iterator>> TransactionImpl::Scan(ObjectId space,
+                                                                const KeyRange& range) {
+  KYRO_RETURN_IF_ERROR(CheckOpen());
+  KYRO_ASSIGN_OR_RETURN(const std::shared_ptr<KeySpace> committed, CommittedSpace(space));
+  std::unique_ptr<Iterator> iterator =
+      committed == nullptr ? nullptr : committed->NewIterator(range, view_.snapshot);
+  std::shared_ptr<const SpaceWrites> writes = writes_.FindSpace(space);
+  if (writes == nullptr) {
+    if (iterator != nullptr) return iterator;
+    writes = std::make_shared<SpaceWrites>();
+  }
+  return NewOverlayIterator(std::move(writes), std::move(iterator), range);
+}
+
+absl::Status TransactionImpl::CheckWritable(ObjectId space, size_t more_bytes) const {
+  KYRO_RETURN_IF_ERROR(CheckOpen());
+  KYRO_RETURN_IF_ERROR(context_->writable());
+  if (space != kCatalogSpace) KYRO_RETURN_IF_ERROR(Table(space).status());
+  const auto limit = static_cast<uint64_t>(context_->transaction_bytes_max->value());
+  if (writes_.size_bytes() + more_bytes > limit) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("transaction would write more than ", limit,
+                     " bytes (knob transaction_bytes_max); commit in smaller parts"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TransactionImpl::Put(ObjectId space, absl::string_view key, absl::string_view value) {
+  KYRO_RETURN_IF_ERROR(CheckWritable(space, key.size() + value.size()));
+  if (key.size() > kKeyBytesMax) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("key has ", key.size(), " bytes, the limit is ", kKeyBytesMax));
+  }
+  writes_.Put(space, key, {.is_delete = false, .value = std::string(value)});
+  return absl::OkStatus();
+}
+
+absl::Status TransactionImpl::Delete(ObjectId space, absl::string_view key) {
+  KYRO_RETURN_IF_ERROR(CheckWritable(space, key.size()));
+  writes_.Put(space, key, {.is_delete = true, .value = {}});
+  return absl::OkStatus();
+}
+
+void TransactionImpl::RememberCatalog() { catalog_history_.emplace_back(writes_.mark(), catalog_); }
+
+absl::StatusOr<ObjectId> TransactionImpl::NextObjectId() {
+  KYRO_ASSIGN_OR_RETURN(const std::optional<std::string> stored,
+                        Get(kCatalogSpace, kNextObjectIdKey));
+  uint64_t next = 1;
+  if (stored.has_value()) {
+    ByteReader reader(*stored);
+    next = reader.Varint64();
+    if (!reader.ok() || next == 0 || next >= ~ObjectId{0}) {
+      return absl::DataLossError("catalog holds no valid next object id");
+    }
+  }
+  std::string value;
+  PutVarint64(&value, next + 1);
+  KYRO_RETURN_IF_ERROR(Put(kCatalogSpace, kNextObjectIdKey, value));
+  return static_cast<ObjectId>(next);
+}
+
+absl::Status TransactionImpl::PutTable(TableSchema schema) {
+  KYRO_RETURN_IF_ERROR(Put(kCatalogSpace, TableKey(schema.id), EncodeSchema(schema)));
+  catalog_ = std::make_shared<const Catalog>(
+      catalog_->With(std::make_shared<const TableSchema>(std::move(schema))));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ObjectId> TransactionImpl::CreateTable(TableSchema schema) {
+  KYRO_RETURN_IF_ERROR(CheckSchema(schema));
+  if (catalog_->FindTable(schema.name) != nullptr ||
+      catalog_->FindIndexOwner(schema.name) != nullptr) {
+    return absl::AlreadyExistsError(absl::StrCat("relation \"", schema.name, "\" already exists"));
+  }
+  if (!schema.indexes.empty()) {
+    return absl::InvalidArgumentError("a new table has no indexes; create them afterwards");
+  }
+  for (const uint32_t ordinal : schema.primary_key) schema.columns[ordinal].not_null = true;
+  RememberCatalog();
+  KYRO_ASSIGN_OR_RETURN(schema.id, NextObjectId());
+  schema.version = 1;
+  const ObjectId id = schema.id;
+  KYRO_RETURN_IF_ERROR(PutTable(std::move(schema)));
+  return id;
+}
+
+absl::Status TransactionImpl::DropTable(ObjectId table) {
+  KYRO_RETURN_IF_ERROR(CheckOpen());
+  KYRO_RETURN_IF_ERROR(Table(table).status());
+  RememberCatalog();
+  // Writes the sequence too, so that definition changes conflict with each other.
+  KYRO_RETURN_IF_ERROR(NextObjectId().status());
+  KYRO_RETURN_IF_ERROR(Delete(kCatalogSpace, TableKey(table)));
+  catalog_ = std::make_shared<const Catalog>(catalog_->Without(table));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ObjectId> TransactionImpl::CreateIndex(ObjectId table, IndexSchema index) {
+  KYRO_RETURN_IF_ERROR(CheckOpen());
+  KYRO_ASSIGN_OR_RETURN(const std::shared_ptr<const TableSchema> schema, Table(table));
+  KYRO_RETURN_IF_ERROR(CheckName("index", index.name));
+  if (catalog_->FindTable(index.name) != nullptr ||
+      catalog_->FindIndexOwner(index.name) != nullptr) {
+    return absl::AlreadyExistsError(absl::StrCat("relation \"", index.name, "\" already exists"));
+  }
+  if (schema->indexes.size() >= kIndexCountMax) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("table \"", schema->name, "\" has ", kIndexCountMax, " indexes, the limit"));
+  }
+  if (index.method != "hnsw") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("index method \"", index.method, "\" is unknown, expected \"hnsw\""));
+  }
+  if (index.column >= schema->columns.size() ||
+      schema->columns[index.column].type.id != TypeId::kVector ||
+      schema->columns[index.column].type.dimensions == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("index \"", index.name, "\" needs a vector column with dimensions"));
+  }
+  // The index itself says whether its options are in range.
+  KYRO_RETURN_IF_ERROR(
+      IndexedColumn::Create(index, schema->columns[index.column].type.dimensions).status());
+  RememberCatalog();
+  KYRO_ASSIGN_OR_RETURN(index.id, NextObjectId());
+  const ObjectId id = index.id;
+  TableSchema next = *schema;
+  next.indexes.push_back(std::move(index));
+  ++next.version;
+  KYRO_RETURN_IF_ERROR(PutTable(std::move(next)));
+  return id;
+}
+
+absl::Status TransactionImpl::DropIndex(ObjectId table, ObjectId index) {
+  KYRO_RETURN_IF_ERROR(CheckOpen());
+  KYRO_ASSIGN_OR_RETURN(const std::shared_ptr<const TableSchema> schema, Table(table));
+  TableSchema next = *schema;
+  const auto gone =
+      std::remove_if(next.indexes.begin(), next.indexes.end(),
+                     [&](const IndexSchema& candidate) { return candidate.id == index; });
+  if (gone == next.indexes.end()) {
+    return absl::NotFoundError(
+        absl::StrCat("table \"", schema->name, "\" has no index number ", index));
+  }
+  next.indexes.erase(gone, next.indexes.end());
+  ++next.version;
+  RememberCatalog();
+  KYRO_RETURN_IF_ERROR(NextObjectId().status());
+  return PutTable(std::move(next));
+}
+
+void TransactionImpl::RollbackTo(Mark mark) {
+  writes_.RollbackTo(mark);
+  while (!catalog_history_.empty() && catalog_history_.back().first >= mark) {
+    catalog_ = std::move(catalog_history_.back().second);
+    catalog_history_.pop_back();
+  }
+}
+
+absl::StatusOr<CommitInfo> TransactionImpl::Commit() {
+  KYRO_RETURN_IF_ERROR(CheckOpen());
+  absl::StatusOr<CommitInfo> info = CommitInfo{};
+  if (!writes_.empty()) info = context_->commit(view_.snapshot, view_.catalog, writes_);
+  End();
+  return info;
+}
+
+void TransactionImpl::Rollback() {
+  if (open_) End();
+}
+
+void TransactionImpl::End() {
+  open_ = false;
+  context_->views->Release(view_.snapshot);
+  writes_ = WriteSet();
+  catalog_history_.clear();
+}
+
+}  // namespace kyrodb::engine

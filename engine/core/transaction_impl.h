@@ -1,0 +1,85 @@
+// A transaction over the core: its view, its writes, and how reading merges the two.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/base/knobs.h"
+#include "engine/core/index_set.h"
+#include "engine/core/space_table.h"
+#include "engine/core/views.h"
+#include "engine/core/write_set.h"
+#include "engine/transaction.h"
+
+namespace kyrodb::engine {
+
+// What a transaction needs of its database; all must outlive it.
+struct TransactionContext {
+  Views* views = nullptr;
+  SpaceTable* spaces = nullptr;
+  IndexSet* indexes = nullptr;
+  const Knob* transaction_bytes_max = nullptr;
+  // OK, or why the database takes no writes.
+  std::function<absl::Status()> writable;
+  // Takes the writes through the log.
+  std::function<absl::StatusOr<CommitInfo>(Lsn snapshot, std::shared_ptr<const Catalog> base,
+                                           const WriteSet& writes)>
+      commit;
+};
+
+class TransactionImpl final : public Transaction {
+ public:
+  explicit TransactionImpl(const TransactionContext* context);
+  ~TransactionImpl() override;
+  TransactionImpl(const TransactionImpl&) = delete;
+  TransactionImpl& operator=(const TransactionImpl&) = delete;
+
+  Lsn snapshot() const override { return view_.snapshot; }
+  std::shared_ptr<const Catalog> catalog() const override { return catalog_; }
+
+  absl::StatusOr<std::optional<std::string>> Get(ObjectId space, absl::string_view key) override;
+  absl::StatusOr<std::unique_ptr<Iterator>> Scan(ObjectId space, const KeyRange& range) override;
+  absl::Status Put(ObjectId space, absl::string_view key, absl::string_view value) override;
+  absl::Status Delete(ObjectId space, absl::string_view key) override;
+
+  absl::StatusOr<NearestAnswer> Nearest(const NearestRequest& request, RowFilter filter) override;
+
+  absl::StatusOr<ObjectId> CreateTable(TableSchema schema) override;
+  absl::Status DropTable(ObjectId table) override;
+  absl::StatusOr<ObjectId> CreateIndex(ObjectId table, IndexSchema index) override;
+  absl::Status DropIndex(ObjectId table, ObjectId index) override;
+
+  Mark SetMark() override { return writes_.mark(); }
+  void RollbackTo(Mark mark) override;
+
+  absl::StatusOr<CommitInfo> Commit() override;
+  void Rollback() override;
+
+ private:
+  absl::Status CheckOpen() const;
+  absl::Status CheckWritable(ObjectId space, size_t more_bytes) const;
+  // Null when the table was created by this transaction.
+  absl::StatusOr<std::shared_ptr<KeySpace>> CommittedSpace(ObjectId space) const;
+  absl::StatusOr<std::shared_ptr<const TableSchema>> Table(ObjectId table) const;
+
+  absl::StatusOr<ObjectId> NextObjectId();
+  // Stores the table's definition and makes it this transaction's.
+  absl::Status PutTable(TableSchema schema);
+  // Remembers the definitions of now for `RollbackTo`.
+  void RememberCatalog();
+  void End();
+
+  const TransactionContext* const context_;
+  View view_;
+  bool open_ = true;
+  std::shared_ptr<const Catalog> catalog_;
+  WriteSet writes_;
+  // The definitions that held before the write of that number.
+  std::vector<std::pair<Mark, std::shared_ptr<const Catalog>>> catalog_history_;
+};
+
+}  // namespace kyrodb::engine

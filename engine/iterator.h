@@ -1,0 +1,36 @@
+// Walks the live entries of a key range in key order, as of one snapshot.
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "engine/schema.h"
+
+namespace kyrodb::engine {
+
+// Half-open: `begin` <= key < `end`; an empty `end` means no upper end.
+struct KeyRange {
+  std::string begin;
+  std::string end;
+};
+
+// Starts at the first entry of its range.
+//
+// Thread-safety:  one thread at a time.
+// Lifetime:       holds its snapshot; views are valid until the next call of `Next`. Must not
+//                 outlive its transaction or database.
+class Iterator {
+ public:
+  virtual ~Iterator() = default;
+  virtual bool Valid() const = 0;
+  virtual void Next() = 0;
+  virtual absl::string_view key() const = 0;
+  virtual absl::string_view value() const = 0;
+  // The commit that wrote this entry; 0 for a write of the transaction itself.
+  virtual Lsn lsn() const = 0;
+  // Why the walk ended early; OK at the end of the range.
+  virtual absl::Status status() const = 0;
+};
+
+}  // namespace kyrodb::engine

@@ -1,0 +1,159 @@
+#include "engine/schema.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/coding.h"
+
+namespace kyrodb::engine {
+namespace {
+
+// Version 1: the first. Fields in the order of the structs below; strings length-prefixed, numbers
+// varints. A reader refuses a version above its own.
+constexpr uint64_t kSchemaFormatVersion = 1;
+constexpr uint64_t kColumnCountMax = 1600;
+constexpr uint64_t kIndexCountMax = 256;
+
+bool ValidType(uint64_t id) {
+  return id >= static_cast<uint64_t>(TypeId::kBoolean) &&
+         id <= static_cast<uint64_t>(TypeId::kVector);
+}
+
+}  // namespace
+
+std::optional<uint32_t> TableSchema::FindColumn(absl::string_view column_name) const {
+  for (uint32_t i = 0; i < columns.size(); ++i) {
+    if (columns[i].name == column_name) return i;
+  }
+  return std::nullopt;
+}
+
+std::shared_ptr<const TableSchema> Catalog::FindTable(absl::string_view name) const {
+  auto it = by_name_.find(name);
+  return it == by_name_.end() ? nullptr : FindTable(it->second);
+}
+
+std::shared_ptr<const TableSchema> Catalog::FindTable(ObjectId id) const {
+  auto it = by_id_.find(id);
+  return it == by_id_.end() ? nullptr : it->second;
+}
+
+std::shared_ptr<const TableSchema> Catalog::FindIndexOwner(absl::string_view index_name) const {
+  for (const auto& [id, table] : by_id_) {
+    for (const IndexSchema& index : table->indexes) {
+      if (index.name == index_name) return table;
+    }
+  }
+  return nullptr;
+}
+
+std::vector<std::shared_ptr<const TableSchema>> Catalog::tables() const {
+  std::vector<std::shared_ptr<const TableSchema>> tables;
+  tables.reserve(by_name_.size());
+  for (const auto& [name, id] : by_name_) tables.push_back(by_id_.at(id));
+  return tables;
+}
+
+Catalog Catalog::With(std::shared_ptr<const TableSchema> schema) const {
+  Catalog next = Without(schema->id);
+  next.by_name_[schema->name] = schema->id;
+  next.by_id_[schema->id] = std::move(schema);
+  return next;
+}
+
+Catalog Catalog::Without(ObjectId id) const {
+  Catalog next = *this;
+  if (auto it = next.by_id_.find(id); it != next.by_id_.end()) {
+    next.by_name_.erase(it->second->name);
+    next.by_id_.erase(it);
+  }
+  return next;
+}
+
+std::string EncodeSchema(const TableSchema& schema) {
+  std::string out;
+  PutVarint64(&out, kSchemaFormatVersion);
+  PutVarint64(&out, schema.id);
+  PutVarint64(&out, schema.version);
+  PutLengthPrefixed(&out, schema.name);
+  PutVarint64(&out, schema.columns.size());
+  for (const ColumnSchema& column : schema.columns) {
+    PutLengthPrefixed(&out, column.name);
+    PutVarint64(&out, static_cast<uint64_t>(column.type.id));
+    PutVarint64(&out, column.type.dimensions);
+    PutVarint64(&out, column.not_null ? 1 : 0);
+    PutLengthPrefixed(&out, column.default_sql);
+    PutLengthPrefixed(&out, column.generated_sql);
+  }
+  PutVarint64(&out, schema.primary_key.size());
+  for (uint32_t ordinal : schema.primary_key) PutVarint64(&out, ordinal);
+  PutVarint64(&out, schema.indexes.size());
+  for (const IndexSchema& index : schema.indexes) {
+    PutVarint64(&out, index.id);
+    PutLengthPrefixed(&out, index.name);
+    PutLengthPrefixed(&out, index.method);
+    PutVarint64(&out, index.column);
+    PutVarint64(&out, static_cast<uint64_t>(index.metric));
+    PutVarint64(&out, index.m);
+    PutVarint64(&out, index.ef_construction);
+  }
+  return out;
+}
+
+absl::StatusOr<TableSchema> DecodeSchema(absl::string_view bytes) {
+  ByteReader reader(bytes);
+  const uint64_t format = reader.Varint64();
+  if (reader.ok() && format > kSchemaFormatVersion) {
+    return absl::UnimplementedError(absl::StrCat("table definition has format version ", format,
+                                                 ", this program reads up to ",
+                                                 kSchemaFormatVersion));
+  }
+  const absl::Status damaged = absl::DataLossError("table definition is damaged");
+  TableSchema schema;
+  schema.id = static_cast<ObjectId>(reader.Varint64());
+  schema.version = reader.Varint64();
+  schema.name = std::string(reader.LengthPrefixed());
+  const uint64_t column_count = reader.Varint64();
+  if (!reader.ok() || column_count > kColumnCountMax) return damaged;
+  for (uint64_t i = 0; i < column_count; ++i) {
+    ColumnSchema column;
+    column.name = std::string(reader.LengthPrefixed());
+    const uint64_t type = reader.Varint64();
+    if (!reader.ok() || !ValidType(type)) return damaged;
+    column.type.id = static_cast<TypeId>(type);
+    column.type.dimensions = static_cast<uint32_t>(reader.Varint64());
+    column.not_null = reader.Varint64() != 0;
+    column.default_sql = std::string(reader.LengthPrefixed());
+    column.generated_sql = std::string(reader.LengthPrefixed());
+    schema.columns.push_back(std::move(column));
+  }
+  const uint64_t key_count = reader.Varint64();
+  if (!reader.ok() || key_count > column_count) return damaged;
+  for (uint64_t i = 0; i < key_count; ++i) {
+    const uint64_t ordinal = reader.Varint64();
+    if (!reader.ok() || ordinal >= column_count) return damaged;
+    schema.primary_key.push_back(static_cast<uint32_t>(ordinal));
+  }
+  const uint64_t index_count = reader.Varint64();
+  if (!reader.ok() || index_count > kIndexCountMax) return damaged;
+  for (uint64_t i = 0; i < index_count; ++i) {
+    IndexSchema index;
+    index.id = static_cast<ObjectId>(reader.Varint64());
+    index.name = std::string(reader.LengthPrefixed());
+    index.method = std::string(reader.LengthPrefixed());
+    index.column = static_cast<uint32_t>(reader.Varint64());
+    const uint64_t metric = reader.Varint64();
+    index.m = static_cast<uint32_t>(reader.Varint64());
+    index.ef_construction = static_cast<uint32_t>(reader.Varint64());
+    if (!reader.ok() || index.column >= column_count ||
+        metric > static_cast<uint64_t>(Metric::kCosine)) {
+      return damaged;
+    }
+    index.metric = static_cast<Metric>(metric);
+    schema.indexes.push_back(std::move(index));
+  }
+  if (!reader.ok() || !reader.rest().empty()) return damaged;
+  return schema;
+}
+
+}  // namespace kyrodb::engine

@@ -1,0 +1,88 @@
+// What tables, columns and indexes are made of; immutable once the catalog holds it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "engine/value.h"
+#include "vector/metric.h"
+#include "wal/log.h"
+
+namespace kyrodb::engine {
+
+using Lsn = wal::Lsn;
+using Metric = vector::Metric;
+
+// Numbers key spaces, tables and indexes from one sequence: a table's id is the id of the key
+// space of its rows. 0 is the catalog's own key space.
+using ObjectId = uint32_t;
+inline constexpr ObjectId kCatalogSpace = 0;
+
+struct ColumnSchema {
+  std::string name;
+  Type type;
+  bool not_null = false;
+  // SQL text of the DEFAULT and of the GENERATED ALWAYS AS expression; empty when there is none.
+  // The engine stores them; the SQL layer gives them meaning.
+  std::string default_sql;
+  std::string generated_sql;
+};
+
+// A vector index over one column.
+struct IndexSchema {
+  ObjectId id = 0;
+  std::string name;
+  std::string method = "hnsw";
+  uint32_t column = 0;  // ordinal in the table
+  Metric metric = Metric::kL2;
+  uint32_t m = 16;                // edges of a node
+  uint32_t ef_construction = 64;  // candidates while building
+};
+
+// Shape:  `primary_key` holds column ordinals in key order. Without a primary key rows are keyed
+//         by a hidden bigint that `Database::AllocateRowIds` hands out.
+struct TableSchema {
+  ObjectId id = 0;
+  std::string name;
+  std::vector<ColumnSchema> columns;
+  std::vector<uint32_t> primary_key;
+  std::vector<IndexSchema> indexes;
+  // Grows with every change of this table's definition.
+  uint64_t version = 1;
+
+  bool has_hidden_key() const { return primary_key.empty(); }
+  std::optional<uint32_t> FindColumn(absl::string_view column_name) const;
+};
+
+// Every table at one moment. Immutable; shared by readers.
+class Catalog {
+ public:
+  // Null when there is no such table.
+  std::shared_ptr<const TableSchema> FindTable(absl::string_view name) const;
+  std::shared_ptr<const TableSchema> FindTable(ObjectId id) const;
+  // The table that has an index of this name; null when there is none.
+  std::shared_ptr<const TableSchema> FindIndexOwner(absl::string_view index_name) const;
+  // Sorted by name.
+  std::vector<std::shared_ptr<const TableSchema>> tables() const;
+
+  // A catalog with `schema` added or replaced (by id), or with table `id` gone.
+  Catalog With(std::shared_ptr<const TableSchema> schema) const;
+  Catalog Without(ObjectId id) const;
+
+ private:
+  absl::btree_map<ObjectId, std::shared_ptr<const TableSchema>> by_id_;
+  absl::btree_map<std::string, ObjectId> by_name_;
+};
+
+// The catalog record of a table, with a version of its own. `DataLoss` when damaged,
+// `Unimplemented` when written by a newer version.
+std::string EncodeSchema(const TableSchema& schema);
+absl::StatusOr<TableSchema> DecodeSchema(absl::string_view bytes);
+
+}  // namespace kyrodb::engine

@@ -1,0 +1,72 @@
+// A unit of work: reads one snapshot plus its own writes, and commits all of its writes or none.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "engine/iterator.h"
+#include "engine/nearest.h"
+#include "engine/schema.h"
+
+namespace kyrodb::engine {
+
+struct CommitInfo {
+  Lsn lsn = 0;          // 0 when nothing was written
+  Lsn durable_lsn = 0;  // every commit up to here survives a power loss
+};
+
+// Snapshot isolation, first committer wins: `Commit` fails with `Aborted` when another transaction
+// committed a write of the same key, or changed a table that this one writes, after this one's
+// snapshot. Nothing is visible to others before `Commit` returns.
+//
+// Errors:         `NotFound` for an unknown table; `FailedPrecondition` after Commit or Rollback,
+//                 and for writes when the database is read-only; `ResourceExhausted` beyond the
+//                 knob `transaction_bytes_max`; `DataLoss` when a block that is read is damaged;
+//                 `Unavailable` "outcome unknown" when the log failed during Commit.
+// Thread-safety:  one thread at a time; different transactions freely in parallel.
+// Lifetime:       must not outlive its database. The destructor rolls back.
+class Transaction {
+ public:
+  virtual ~Transaction() = default;
+
+  virtual Lsn snapshot() const = 0;
+  // The definitions this transaction sees, its own changes included.
+  virtual std::shared_ptr<const Catalog> catalog() const = 0;
+
+  // The value of one key, nullopt when absent. A table's space has the table's id.
+  virtual absl::StatusOr<std::optional<std::string>> Get(ObjectId space, absl::string_view key) = 0;
+  // Later writes of this transaction may or may not be seen by an iterator that is already open.
+  virtual absl::StatusOr<std::unique_ptr<Iterator>> Scan(ObjectId space, const KeyRange& range) = 0;
+  virtual absl::Status Put(ObjectId space, absl::string_view key, absl::string_view value) = 0;
+  virtual absl::Status Delete(ObjectId space, absl::string_view key) = 0;
+
+  // The rows nearest to `request.query` for which `filter` holds, this transaction's own writes
+  // included. `InvalidArgument` when the dimensions differ from the column's.
+  virtual absl::StatusOr<NearestAnswer> Nearest(const NearestRequest& request,
+                                                RowFilter filter) = 0;
+
+  // Definitions. The ids in the argument are ignored; the new object's id is returned.
+  // `AlreadyExists` when a table or index of that name exists; `InvalidArgument` for a bad schema.
+  virtual absl::StatusOr<ObjectId> CreateTable(TableSchema schema) = 0;
+  virtual absl::Status DropTable(ObjectId table) = 0;
+  virtual absl::StatusOr<ObjectId> CreateIndex(ObjectId table, IndexSchema index) = 0;
+  virtual absl::Status DropIndex(ObjectId table, ObjectId index) = 0;
+
+  // A point to which the writes after it can be taken back (definitions included), so that a
+  // statement that fails halfway leaves nothing behind. Marks nest like a stack: going back to one
+  // forgets the later ones.
+  using Mark = uint64_t;
+  virtual Mark SetMark() = 0;
+  virtual void RollbackTo(Mark mark) = 0;
+
+  // Ends the transaction.
+  virtual absl::StatusOr<CommitInfo> Commit() = 0;
+  virtual void Rollback() = 0;
+};
+
+}  // namespace kyrodb::engine
