@@ -52,17 +52,15 @@ absl::StatusOr<absl::string_view> FrameScanner::Peek(uint64_t offset, uint64_t s
       window_.clear();
     }
     window_offset_ = offset;
-    const size_t kept = window_.size();
-    // A header's claim is not believed beyond what the file holds.
-    const uint64_t size = file_->size_bytes();
-    const uint64_t available = size > offset ? size - offset : 0;
-    const uint64_t wanted = std::min(std::max(size_bytes, kWindowBytes), available);
-    if (wanted > kept) {
-      window_.resize(wanted);
-      absl::StatusOr<size_t> read =
-          file_->Read(offset + kept, wanted - kept, window_.data() + kept);
+    // In pieces, until the file ends: a damaged header's claim must not decide how much memory is
+    // taken. The size at opening is no bound, for the file may have grown since.
+    while (window_.size() < size_bytes) {
+      const size_t kept = window_.size();
+      window_.resize(kept + kWindowBytes);
+      absl::StatusOr<size_t> read = file_->Read(offset + kept, kWindowBytes, window_.data() + kept);
       window_.resize(kept + (read.ok() ? *read : 0));
-      if (!read.ok()) return read.status();
+      KYRO_RETURN_IF_ERROR(read.status());
+      if (*read < kWindowBytes) break;
     }
   }
   return absl::string_view(window_).substr(offset - window_offset_);

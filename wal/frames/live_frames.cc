@@ -30,6 +30,8 @@ struct Segment {
   bool opened = false;
   bool has_garbage = false;
   uint64_t file_bytes = 0;
+  // All of its records are superseded by a newer epoch.
+  bool superseded = false;
 };
 
 class Replay {
@@ -111,10 +113,12 @@ class Replay {
         }
       } else if (const auto it = live_end_.find(segment.epoch); it == live_end_.end()) {
         result_.dead_files.push_back(segment.path);
-      } else if (segment.begin_lsn < it->second) {
-        live_.push_back(segment);
       } else {
-        result_.dead_files.push_back(segment.path);
+        // A superseded one is kept too: it may hold the only frame that shows that its epoch was
+        // opened, which other segments of that epoch depend on.
+        segment.superseded = segment.begin_lsn >= it->second;
+        if (segment.superseded) segment.begin_lsn = it->second;
+        live_.push_back(segment);
       }
     }
     std::stable_sort(live_.begin(), live_.end(), [](const Segment& a, const Segment& b) {
@@ -125,7 +129,7 @@ class Replay {
   absl::Status ReplayLive() {
     size_t first = 0;
     for (size_t i = 0; i < live_.size(); ++i) {
-      if (live_[i].begin_lsn <= options_.replay_from_lsn) first = i;
+      if (!live_[i].superseded && live_[i].begin_lsn <= options_.replay_from_lsn) first = i;
     }
     for (size_t i = 0; i < live_.size(); ++i) {
       result_.segments.push_back({.id = live_[i].id,
@@ -136,7 +140,8 @@ class Replay {
                                   .size_bytes = live_[i].file_bytes});
     }
     for (size_t i = first; i < live_.size() && !result_.damage.has_value(); ++i) {
-      if (i == first || live_[i].epoch != live_[i - 1].epoch) EnterEpoch(live_[i]);
+      if (live_[i].superseded) continue;
+      if (live_[i].epoch != epoch_) EnterEpoch(live_[i]);
       if (result_.damage.has_value()) break;
       KYRO_RETURN_IF_ERROR(ReplaySegment(i));
     }
@@ -284,9 +289,10 @@ class Replay {
     }
     // Segments follow one another, so each ends where the next begins.
     Lsn end = next;
-    for (auto it = result_.segments.rbegin(); it != result_.segments.rend(); ++it) {
-      it->end_lsn = std::max(end, it->begin_lsn);
-      end = it->begin_lsn;
+    for (size_t i = live_.size(); i > 0; --i) {
+      SegmentInfo& info = result_.segments[i - 1];
+      info.end_lsn = live_[i - 1].superseded ? info.begin_lsn : std::max(end, info.begin_lsn);
+      end = info.begin_lsn;
     }
     // Files without one readable frame hold nothing, but may be evidence: they stay, in their place
     // by number, until the segments around them are dropped.

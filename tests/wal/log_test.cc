@@ -1,0 +1,364 @@
+// Goal: a log gives back what was committed, refuses what it must and goes on when it may.
+// Method: short scripts over one log on an in-memory disk: open, append, crash, recover, compare.
+#include "wal/log.h"
+
+#include "tests/wal/wal_fixture.h"
+
+namespace kyrodb::wal {
+namespace {
+
+class LogTest : public LogFixture {};
+
+TEST_F(LogTest, AnEmptyLogHasNothingAndBeginsWithOne) {
+  Open();
+  EXPECT_EQ(log_->last_lsn(), 0u);
+  EXPECT_EQ(log_->oldest_lsn(), 1u);
+  EXPECT_EQ(Append("a"), 1u);
+  EXPECT_EQ(log_->last_lsn(), 1u);
+}
+
+TEST_F(LogTest, CommitsSurviveAPowerLoss) {
+  Open();
+  Append("a");
+  Append("");
+  Append(std::string(1, '\0'));
+  Crash();
+  EXPECT_EQ(Found(), absl::StrCat("1:a 2: 3:", std::string(1, '\0')));
+}
+
+TEST_F(LogTest, LsnsGoOnAfterReopening) {
+  Open();
+  Append("a");
+  Close();
+  Open();
+  EXPECT_EQ(Append("b"), 2u);
+  Crash();
+  Open();
+  EXPECT_EQ(Append("c"), 3u);
+  Crash();
+  EXPECT_EQ(Found(), "1:a 2:b 3:c");
+}
+
+TEST_F(LogTest, EveryOpeningBeginsANewSegmentAndEpoch) {
+  Open();
+  const uint64_t epoch = log_->epoch();
+  Append("a");
+  Close();
+  Open();
+  EXPECT_EQ(log_->epoch(), epoch + 1);
+  EXPECT_EQ(SegmentFiles(disk_.get()).size(), 2u);
+}
+
+TEST_F(LogTest, ReplayStartsAtTheCheckpoint) {
+  Open();
+  for (const char* record : {"a", "b", "c"}) Append(record);
+  Crash();
+  EXPECT_EQ(Found(2), "2:b 3:c");
+  EXPECT_EQ(Found(4), "");
+  Open(3);
+  EXPECT_EQ(Append("d"), 4u);
+}
+
+TEST_F(LogTest, ALogThatEndsBeforeTheCheckpointGoesOnAfterIt) {
+  Open();
+  Append("a");
+  Close();
+  Open(10);
+  EXPECT_EQ(log_->last_lsn(), 9u);
+  EXPECT_EQ(Append("j"), 10u);
+  Crash();
+  EXPECT_EQ(Found(10), "10:j");
+}
+
+TEST_F(LogTest, ManySegmentsReadLikeOne) {
+  Open();
+  std::string expected;
+  for (int i = 1; i <= 60; ++i) {
+    Append(std::string(700, static_cast<char>('a' + i % 26)));
+    absl::StrAppend(&expected, i == 1 ? "" : " ", i, ":",
+                    std::string(700, static_cast<char>('a' + i % 26)));
+  }
+  EXPECT_GT(log_->segments().size(), 4u);
+  Crash();
+  EXPECT_EQ(Found(), expected);
+}
+
+TEST_F(LogTest, ARecordLargerThanASegmentGetsOneOfItsOwn) {
+  Open();
+  Append("a");
+  Append(std::string(50'000, 'x'));
+  Append("b");
+  Crash();
+  Open();
+  EXPECT_EQ(replayed_.records.at(2).size(), 50'000u);
+  EXPECT_EQ(replayed_.records.at(3), "b");
+}
+
+TEST_F(LogTest, ARecordAboveTheLimitIsRefusedAndTheLogGoesOn) {
+  Open();
+  EXPECT_THAT(log_->Append(std::string(kRecordBytesMax + 1, 'x')).status(),
+              StatusIs(absl::StatusCode::kResourceExhausted, "67108864"));
+  EXPECT_EQ(Append("a"), 1u);
+  Crash();
+  EXPECT_EQ(Found(), "1:a");
+}
+
+TEST_F(LogTest, OptionsOutOfRangeAreRefusedByName) {
+  options_.segment_bytes = 1000;
+  EXPECT_THAT(TryOpen(), StatusIs(absl::StatusCode::kInvalidArgument, "segment_bytes is 1000"));
+  options_ = TestOptions(disk_.get());
+  options_.interval_ms = -1;
+  EXPECT_THAT(TryOpen(), StatusIs(absl::StatusCode::kInvalidArgument, "interval_ms (-1)"));
+  options_ = TestOptions(disk_.get());
+  options_.group_record_count_max = 0;
+  EXPECT_THAT(TryOpen(), StatusIs(absl::StatusCode::kInvalidArgument, "group_record_count_max"));
+}
+
+// A request that can be refused and that notes when it is applied.
+class NotedRequest : public CommitRequest {
+ public:
+  NotedRequest(std::string record, std::vector<std::string>* applied)
+      : record_(std::move(record)), applied_(applied) {}
+  absl::Status Prepare(Lsn, std::span<CommitRequest* const>) override {
+    return record_ == "bad" ? absl::AbortedError("conflict") : absl::OkStatus();
+  }
+  absl::string_view record() const override { return record_; }
+  void Apply(Lsn lsn) override { applied_->push_back(absl::StrCat(lsn, ":", record_)); }
+
+ private:
+  const std::string record_;
+  std::vector<std::string>* const applied_;
+};
+
+TEST_F(LogTest, ARefusedCommitGetsNoLsnAndIsNotApplied) {
+  Open();
+  std::vector<std::string> applied;
+  NotedRequest a("a", &applied), bad("bad", &applied), b("b", &applied);
+  EXPECT_EQ(log_->Commit(&a).value(), 1u);
+  EXPECT_THAT(log_->Commit(&bad).status(), StatusIs(absl::StatusCode::kAborted, "conflict"));
+  EXPECT_EQ(log_->Commit(&b).value(), 2u);
+  EXPECT_THAT(applied, testing::ElementsAre("1:a", "2:b"));
+  Crash();
+  EXPECT_EQ(Found(), "1:a 2:b");
+}
+
+TEST_F(LogTest, FullModeSyncsBeforeItAnswers) {
+  Open();
+  Append("a");
+  EXPECT_EQ(log_->synced_lsn(), 1u);
+  EXPECT_EQ(log_->visible_lsn(), 1u);
+}
+
+TEST_F(LogTest, IntervalModeAnswersBeforeTheSyncAndSaysWhatIsDurable) {
+  options_.sync_mode = SyncMode::kInterval;
+  Open();
+  Append("a");
+  EXPECT_EQ(log_->last_lsn(), 1u);
+  EXPECT_EQ(log_->synced_lsn(), 0u);
+  EXPECT_EQ(log_->visible_lsn(), 0u);
+  ASSERT_TRUE(log_->Sync().ok());
+  EXPECT_EQ(log_->synced_lsn(), 1u);
+  EXPECT_EQ(log_->visible_lsn(), 1u);
+  Append("b");
+  Crash();
+  EXPECT_EQ(Found(), "1:a");
+}
+
+TEST_F(LogTest, IntervalModeSyncsByItselfInTheBackground) {
+  options_.sync_mode = SyncMode::kInterval;
+  options_.interval_ms = 1;
+  Open();
+  Append("a");
+  EXPECT_TRUE(log_->WaitForVisible(1, absl::Now() + absl::Seconds(30)));
+  EXPECT_EQ(log_->synced_lsn(), 1u);
+  Crash();
+  EXPECT_EQ(Found(), "1:a");
+}
+
+TEST_F(LogTest, OffModeIsDurableAfterClose) {
+  options_.sync_mode = SyncMode::kOff;
+  Open();
+  Append("a");
+  EXPECT_EQ(log_->visible_lsn(), 1u);
+  Close();
+  Crash();
+  EXPECT_EQ(Found(), "1:a");
+  Open();
+  Append("b");
+  Crash();
+  EXPECT_EQ(Found(), "1:a");
+}
+
+TEST_F(LogTest, AnIdleLogWritesASyncMarkerByItself) {
+  Open();
+  Append("a");
+  EXPECT_EQ(TryRecover(disk_.get())->result.synced_lsn, 0u);
+  options_.idle_marker_ms = 1;
+  Crash();
+  Open();
+  Append("b");
+  const absl::Time deadline = absl::Now() + absl::Seconds(30);
+  while (TryRecover(disk_.get())->result.synced_lsn < 2 && absl::Now() < deadline) {
+    log_->WaitForVisible(99, absl::Now() + absl::Milliseconds(1));
+  }
+  EXPECT_EQ(TryRecover(disk_.get())->result.synced_lsn, 2u);
+}
+
+TEST_F(LogTest, AMarkerIsWrittenOnlyWhenItSaysSomethingNew) {
+  Open();
+  Append("a");
+  ASSERT_TRUE(log_->WriteSyncMarker().ok());
+  const uint64_t operations = disk_->operation_count();
+  ASSERT_TRUE(log_->WriteSyncMarker().ok());
+  EXPECT_EQ(disk_->operation_count(), operations);
+}
+
+TEST_F(LogTest, ACleanCloseLeavesNothingToWriteAgain) {
+  Open();
+  Append("a");
+  Close();
+  Open();
+  EXPECT_EQ(replayed_.result.synced_lsn, 1u);
+  EXPECT_EQ(replayed_.result.torn_bytes, 0u);
+}
+
+TEST_F(LogTest, RotationStartsAFileOnlyWhenThereIsARecord) {
+  Open();
+  ASSERT_TRUE(log_->RotateSegment().ok());
+  EXPECT_EQ(log_->segments().size(), 1u);
+  Append("a");
+  ASSERT_TRUE(log_->RotateSegment().ok());
+  ASSERT_TRUE(log_->RotateSegment().ok());
+  EXPECT_EQ(log_->segments().size(), 2u);
+  Append("b");
+  Crash();
+  EXPECT_EQ(Found(), "1:a 2:b");
+}
+
+TEST_F(LogTest, DroppedSegmentsAreGoneAndNothingElse) {
+  Open();
+  for (const char* record : {"a", "b", "c"}) {
+    Append(record);
+    ASSERT_TRUE(log_->RotateSegment().ok());
+  }
+  ASSERT_TRUE(log_->DropSegmentsBefore(1).ok());
+  EXPECT_EQ(log_->oldest_lsn(), 1u);
+  ASSERT_TRUE(log_->DropSegmentsBefore(3).ok());
+  EXPECT_EQ(log_->oldest_lsn(), 3u);
+  EXPECT_EQ(SegmentFiles(disk_.get()).size(), 2u);
+  ASSERT_TRUE(log_->DropSegmentsBefore(1000).ok());
+  EXPECT_EQ(SegmentFiles(disk_.get()).size(), 1u);
+  Append("d");
+  Crash();
+  EXPECT_EQ(Found(4), "4:d");
+}
+
+TEST_F(LogTest, SizeCountsFramesOfAllLiveSegments) {
+  Open();
+  const uint64_t empty = log_->size_bytes();
+  Append(std::string(1000, 'x'));
+  EXPECT_EQ(log_->size_bytes(), empty + 1084);
+  Crash();
+  Open();
+  EXPECT_GE(log_->size_bytes(), 2 * 1084u);
+  ASSERT_TRUE(log_->RotateSegment().ok());
+  ASSERT_TRUE(log_->DropSegmentsBefore(2).ok());
+  EXPECT_EQ(log_->size_bytes(), empty);
+}
+
+TEST_F(LogTest, ZerosAreWrittenAheadOfTheFrames) {
+  options_.prefill_chunk_bytes = 1024;
+  Open();
+  EXPECT_GE(Bytes(SegmentFiles(disk_.get())[0]).size(), 1024u);
+  for (int i = 0; i < 40; ++i) {
+    Append(std::string(333, 'x'));
+    const SegmentInfo current = log_->segments().back();
+    const uint64_t room = Bytes(current.path).size() - current.size_bytes;
+    // A chunk here, or the next segment stands ready.
+    EXPECT_TRUE(room >= 1024 || SegmentFiles(disk_.get()).back() != current.path) << i;
+  }
+  Crash();
+  Open();
+  EXPECT_EQ(replayed_.last_lsn(), 40u);
+  EXPECT_EQ(replayed_.result.torn_bytes, 0u);
+}
+
+TEST_F(LogTest, ExclusiveFunctionsSeeTheLastLsn) {
+  Open();
+  Append("a");
+  Lsn seen = 0;
+  log_->RunExclusive([&](Lsn last_lsn) { seen = last_lsn; });
+  EXPECT_EQ(seen, 1u);
+}
+
+TEST_F(LogTest, AClosedLogRefusesCommits) {
+  Open();
+  ASSERT_TRUE(log_->Close().ok());
+  EXPECT_THAT(log_->Append("a").status(),
+              StatusIs(absl::StatusCode::kFailedPrecondition, "closed"));
+}
+
+TEST_F(LogTest, MetricsCountWhatHappened) {
+  MetricsRegistry metrics;
+  options_.metrics = &metrics;
+  Open();
+  Append("a");
+  Append("b");
+  EXPECT_EQ(metrics.counter("kyro_wal_commits_total", "").value(), 2u);
+  EXPECT_EQ(metrics.counter("kyro_wal_frames_total", "").value(), 2u);
+  EXPECT_EQ(metrics.counter("kyro_wal_syncs_total", "").value(), 2u);
+  EXPECT_EQ(metrics.counter("kyro_wal_bytes_total", "").value(), 2 * 85u);
+  EXPECT_EQ(metrics.histogram("kyro_wal_commits_per_sync", "").sum(), 2u);
+}
+
+TEST_F(LogTest, RandomWorkloadsReadBackLikeTheModel) {
+  for (uint64_t seed = 1; seed <= 40; ++seed) {
+    SCOPED_TRACE(absl::StrCat("seed ", seed));
+    Random random(seed);
+    disk_ = NewDisk();
+    options_ = TestOptions(nullptr);
+    options_.segment_bytes = 4096 + random.Uniform(20'000);
+    options_.prefill_chunk_bytes = random.OneIn(2) ? 1 + random.Uniform(5000) : 0;
+    std::map<Lsn, std::string> model;
+    Lsn dropped_before = 1;
+    Open();
+    for (int step = 0; step < 120; ++step) {
+      switch (random.Uniform(12)) {
+        case 0:
+          ASSERT_TRUE(log_->RotateSegment().ok());
+          break;
+        case 1:
+          ASSERT_TRUE(log_->WriteSyncMarker().ok());
+          break;
+        case 2:
+          if (random.OneIn(3)) {
+            dropped_before = std::max(dropped_before, 1 + random.Uniform(log_->last_lsn() + 1));
+            ASSERT_TRUE(log_->DropSegmentsBefore(dropped_before).ok());
+          }
+          break;
+        case 3:
+          if (random.OneIn(2)) Close();
+          Crash();
+          Open(dropped_before);
+          break;
+        default: {
+          // Sizes around the disk's sectors and pages.
+          const uint64_t size =
+              random.OneIn(4) ? random.Uniform(9000) : 512 * random.Uniform(4) + random.Uniform(7);
+          std::string record(size, static_cast<char>('a' + random.Uniform(26)));
+          const Lsn lsn = Append(record);
+          ASSERT_EQ(lsn, std::max<Lsn>(model.empty() ? 1 : model.rbegin()->first + 1, 1));
+          model[lsn] = std::move(record);
+        }
+      }
+    }
+    Crash();
+    const Replayed found = TryRecover(disk_.get(), dropped_before).value();
+    ASSERT_FALSE(found.result.damage.has_value());
+    model.erase(model.begin(), model.lower_bound(dropped_before));
+    ASSERT_EQ(found.records, model);
+  }
+}
+
+}  // namespace
+}  // namespace kyrodb::wal
