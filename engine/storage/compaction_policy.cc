@@ -1,0 +1,26 @@
+#include "engine/storage/compaction_policy.h"
+
+#include <algorithm>
+
+namespace kyrodb::engine {
+
+std::optional<CompactionPick> PickCompaction(std::span<const RunSize> runs, size_t run_count_max) {
+  if (runs.size() < 2) return std::nullopt;
+  uint64_t entry_count = 0;
+  uint64_t young_tombstone_count = 0;
+  for (size_t i = 0; i < runs.size(); ++i) {
+    entry_count += runs[i].entry_count;
+    if (i + 1 < runs.size()) young_tombstone_count += runs[i].tombstone_count;
+  }
+  if (young_tombstone_count > entry_count / 5) return CompactionPick{0, runs.size()};
+
+  run_count_max = std::max<size_t>(run_count_max, 1);
+  if (runs.size() <= run_count_max) return std::nullopt;
+  size_t end = runs.size() - run_count_max + 1;
+  uint64_t bytes = 0;
+  for (size_t i = 0; i < end; ++i) bytes += runs[i].file_bytes;
+  while (end < runs.size() && runs[end].file_bytes <= bytes) bytes += runs[end++].file_bytes;
+  return CompactionPick{0, end};
+}
+
+}  // namespace kyrodb::engine

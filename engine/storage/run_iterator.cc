@@ -1,0 +1,82 @@
+#include <cstddef>
+#include <string>
+#include <utility>
+
+#include "engine/storage/run.h"
+#include "engine/storage/run_reader.h"
+
+namespace kyrodb::engine {
+
+class RunIterator : public InternalIterator {
+ public:
+  RunIterator(std::shared_ptr<const Run> run, Run::Access access)
+      : run_(std::move(run)), reader_(*run_, access), position_(reader_.end_position()) {}
+
+  void Seek(absl::string_view key) override {
+    Reset();
+    MoveTo(reader_.LowerBound(key));
+  }
+  void SeekToFirst() override {
+    Reset();
+    MoveTo(RunPosition{});
+  }
+  bool Valid() const override { return valid_; }
+  void Next() override {
+    if (version_ + 1 < reader_.versions().size()) {
+      ++version_;
+      LoadValue();
+    } else {
+      MoveTo(reader_.Next(position_));
+    }
+  }
+  absl::string_view key() const override { return key_; }
+  Lsn lsn() const override { return reader_.versions()[version_].lsn; }
+  EntryKind kind() const override { return reader_.versions()[version_].kind; }
+  absl::string_view value() const override { return value_; }
+  absl::Status status() const override { return status_; }
+
+ private:
+  void Reset() {
+    status_ = absl::OkStatus();
+    valid_ = false;
+  }
+
+  void MoveTo(const absl::StatusOr<RunPosition>& position) {
+    valid_ = false;
+    status_ = position.status();
+    if (!status_.ok()) return;
+    position_ = *position;
+    if (reader_.IsEnd(position_)) return;
+    status_ = LoadRow();
+    version_ = 0;
+    if (status_.ok()) LoadValue();
+  }
+
+  absl::Status LoadRow() {
+    if (absl::Status status = reader_.LoadRecord(position_.entry); !status.ok()) return status;
+    if (absl::Status status = reader_.LoadVersions(); !status.ok()) return status;
+    return reader_.BuildKey(position_, &key_);
+  }
+
+  void LoadValue() {
+    absl::StatusOr<absl::string_view> value = reader_.Value(reader_.versions()[version_]);
+    status_ = value.status();
+    valid_ = status_.ok();
+    if (valid_) value_ = *value;
+  }
+
+  const std::shared_ptr<const Run> run_;
+  RunReader reader_;
+  RunPosition position_;
+  size_t version_ = 0;
+  std::string key_;
+  absl::string_view value_;
+  bool valid_ = false;
+  absl::Status status_;
+};
+
+std::unique_ptr<InternalIterator> Run::NewIterator(Access access) const {
+  return std::make_unique<RunIterator>(shared_from_this(), access);
+}
+
+}  // namespace kyrodb::engine
