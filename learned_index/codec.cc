@@ -81,7 +81,7 @@ absl::StatusOr<RecursiveModelIndex> RecursiveModelIndex::Decode(absl::string_vie
       segment_count > model::Router::kSegmentCountMax) {
     return Damaged(absl::StrFormat("%u segments for %u keys", segment_count, key_count));
   }
-  if (epsilon < 1 || epsilon > kEpsilonMax || over > epsilon || under > epsilon) {
+  if (epsilon < 1 || epsilon > kEpsilonMax || over > epsilon || under >= epsilon) {
     return Damaged(absl::StrFormat("epsilon %u with errors +%u and -%u", epsilon, over, under));
   }
 

@@ -25,7 +25,9 @@ class InMemoryIndex {
                                              const TrainOptions& options = {});
 
   // Returns the position of the first key that is not less than `key`, or `key_count()`.
-  uint64_t LowerBound(uint64_t key) const;
+  uint64_t LowerBound(uint64_t key) const {
+    return model_.kernels_->locate(model_.view_, keys_.data(), key);
+  }
 
   // Returns the position of `key`, or nothing when it is not there.
   std::optional<uint64_t> Position(uint64_t key) const;

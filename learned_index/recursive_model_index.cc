@@ -1,7 +1,6 @@
 #include "learned_index/recursive_model_index.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -9,13 +8,13 @@
 
 namespace kyrodb::learned_index {
 
-RecursiveModelIndex::RecursiveModelIndex() = default;
-
 RecursiveModelIndex::RecursiveModelIndex(uint32_t epsilon, model::SegmentTable segments)
     : key_count_(segments.key_count()),
       epsilon_(epsilon),
       segments_(std::move(segments)),
-      router_(segments_) {}
+      router_(segments_),
+      view_(segments_, router_),
+      kernels_(&model::BestKernels()) {}
 
 absl::StatusOr<RecursiveModelIndex> RecursiveModelIndex::Train(std::span<const uint64_t> keys,
                                                                const TrainOptions& options) {
@@ -24,41 +23,10 @@ absl::StatusOr<RecursiveModelIndex> RecursiveModelIndex::Train(std::span<const u
   return builder.Finish();
 }
 
-// A prediction of segment [position, next) is right within [-over, +under] for every key that is
-// present. It does not decrease with the key, and it is at most `next`, so the lower bound of an
-// absent key, which is one position behind the present key below it, is in the bound too.
-SearchBound RecursiveModelIndex::Bound(uint32_t segment, uint64_t key) const {
-  const uint64_t first_key = segments_.first_keys()[segment];
-  const model::Line line = segments_.lines()[segment];
-  const uint64_t position = line.position;
-  const uint64_t next = segments_.lines()[segment + 1].position;
-  // Only the keys before the first segment are below its first key; they stand where it stands.
-  const uint64_t distance = std::max(key, first_key) - first_key;
-  const uint64_t offset = model::PredictOffset(distance, line.slope, next - position);
-  return {.begin = position + offset - std::min<uint64_t>(offset, segments_.over()),
-          .end = std::min(next, position + offset + segments_.under() + 1)};
-}
-
-SearchBound RecursiveModelIndex::Find(uint64_t key) const {
-  return Bound(router_.Route(segments_, key), key);
-}
-
 void RecursiveModelIndex::FindBatch(std::span<const uint64_t> keys,
                                     std::span<SearchBound> bounds) const {
   KYRO_CHECK(bounds.size() >= keys.size());
-  constexpr size_t kGroup = 16;
-  std::array<uint64_t, kGroup> cells;
-  for (size_t begin = 0; begin < keys.size(); begin += kGroup) {
-    const size_t count = std::min(kGroup, keys.size() - begin);
-    for (size_t i = 0; i < count; ++i) {
-      cells[i] = router_.RootCell(keys[begin + i]);
-      router_.PrefetchRootCell(cells[i]);
-    }
-    for (size_t i = 0; i < count; ++i) {
-      const uint64_t key = keys[begin + i];
-      bounds[begin + i] = Bound(router_.RouteFrom(segments_, key, cells[i]), key);
-    }
-  }
+  kernels_->find_batch(view_, keys, bounds);
 }
 
 uint64_t RecursiveModelIndex::bound_width_max() const {

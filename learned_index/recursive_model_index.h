@@ -14,24 +14,16 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "learned_index/model/kernels.h"
 #include "learned_index/model/router.h"
 #include "learned_index/model/segment.h"
 #include "learned_index/model/segment_fitter.h"
+#include "learned_index/search_bound.h"
 
 namespace kyrodb::learned_index {
 
-// A half-open range of positions, 0 <= begin <= end <= key_count, such that
-//   begin <= lower_bound(key) <= end,
-// that is, `std::lower_bound` over keys[begin, end) stops at the same position as over the whole
-// run. A key that is present stands inside, at a position < end: who only asks whether a key is
-// there never has to look outside the bound.
-struct SearchBound {
-  uint64_t begin = 0;
-  uint64_t end = 0;
-};
-
 struct TrainOptions {
-  // The largest error of a prediction, in positions; a bound is at most 2 * epsilon + 1 wide.
+  // The largest error of a prediction, in positions; a bound is at most 2 * epsilon wide.
   // In [1, kEpsilonMax]. A smaller epsilon buys shorter searches with a larger model.
   uint32_t epsilon = 16;
 };
@@ -52,7 +44,9 @@ inline constexpr uint64_t kKeyCountMax = (uint64_t{1} << 32) - 1;
 //                 in a binary search over the segments.
 class RecursiveModelIndex {
  public:
-  RecursiveModelIndex();
+  RecursiveModelIndex() : RecursiveModelIndex(TrainOptions().epsilon, model::SegmentTable()) {}
+  RecursiveModelIndex(RecursiveModelIndex&&) = default;
+  RecursiveModelIndex& operator=(RecursiveModelIndex&&) = default;
 
   // Fits the model to `keys` and verifies every key with the arithmetic of `Find`.
   // InvalidArgument names the first position that is not greater than the one before it, or an
@@ -62,7 +56,7 @@ class RecursiveModelIndex {
 
   // Returns a bound in which `std::lower_bound` gives the same answer as over the whole run,
   // for every possible `key`, present or not.
-  SearchBound Find(uint64_t key) const;
+  SearchBound Find(uint64_t key) const { return kernels_->find(view_, key); }
 
   // Writes `Find(keys[i])` to `bounds[i]` for every i, overlapping the cache misses of many keys.
   // `bounds` is at least as long as `keys`.
@@ -91,15 +85,17 @@ class RecursiveModelIndex {
   uint64_t size_bytes() const;
 
  private:
+  friend class InMemoryIndex;
   friend class RecursiveModelIndexBuilder;
   RecursiveModelIndex(uint32_t epsilon, model::SegmentTable segments);
 
-  SearchBound Bound(uint32_t segment, uint64_t key) const;
-
-  uint64_t key_count_ = 0;
-  uint32_t epsilon_ = TrainOptions().epsilon;
+  uint64_t key_count_;
+  uint32_t epsilon_;
   model::SegmentTable segments_;
   model::Router router_;
+  // What look-ups read; points into the two above, whose arrays keep their place in a move.
+  model::View view_;
+  const model::Kernels* kernels_;
 };
 
 // Trains while a run is being written: keys are shown once, in order, and not kept, except those

@@ -4,10 +4,7 @@
 
 namespace kyrodb::learned_index::model {
 
-void Router::Build(const SegmentTable& segments) {
-  models_.clear();
-  cells_.clear();
-  depth_ = 0;
+Router::Router(const SegmentTable& segments) {
   BuildModel(segments, 0, std::max(segments.size(), 1u), 1);
   models_.shrink_to_fit();
   cells_.shrink_to_fit();
@@ -26,11 +23,11 @@ uint32_t Router::BuildModel(const SegmentTable& segments, uint32_t begin, uint32
   models_.emplace_back();
   depth_ = std::max(depth_, depth);
   if (depth > kModelDepthMax) {
-    models_[number] = {.cell_last = kHalving, .begin = begin, .end = end};
+    models_[number] = {.cell_last = AffineModel::kHalving, .begin = begin, .end = end};
     return number;
   }
 
-  Model model;
+  AffineModel model;
   const uint32_t starts = end - begin - 1;  // Segments whose first key tells cells apart.
   model.begin = static_cast<uint32_t>(cells_.size());
   if (starts > kCellSegmentsMax) {
@@ -61,9 +58,8 @@ uint32_t Router::BuildModel(const SegmentTable& segments, uint32_t begin, uint32
   return number;
 }
 
-uint32_t Router::Halve(const SegmentTable& segments, const Model& model, uint64_t key) {
-  const uint64_t* const first_keys = segments.first_keys();
-  // The last of [begin, end) whose first key is <= key; `begin` is one without being asked.
+uint32_t Halve(const uint64_t* first_keys, const AffineModel& model, uint64_t key) {
+  // `begin` is not asked: the key is known to be behind it, or there is nothing before it.
   const uint64_t* const after =
       std::upper_bound(first_keys + model.begin + 1, first_keys + model.end, key);
   return static_cast<uint32_t>(after - first_keys) - 1;

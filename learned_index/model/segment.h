@@ -19,8 +19,8 @@ namespace kyrodb::learned_index::model {
 // absent keys stay inside their bound rests on that.
 inline uint64_t PredictOffset(uint64_t distance, float slope, uint64_t length) {
   const double offset = static_cast<double>(distance) * static_cast<double>(slope);
-  const double limit = static_cast<double>(length);
-  return static_cast<uint64_t>(offset < limit ? offset : limit);
+  const auto limit = static_cast<double>(static_cast<int64_t>(length));
+  return static_cast<uint64_t>(static_cast<int64_t>(offset < limit ? offset : limit));
 }
 
 struct Line {

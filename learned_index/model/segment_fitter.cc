@@ -27,15 +27,16 @@ void SegmentFitter::Add(uint64_t key) {
 
 // Takes `key` into the cone, or returns false and leaves the cone as it was.
 //
-// A prediction is truncated, so it is within epsilon of offset i when the real value is in
-// [i - epsilon, i + epsilon + 1). kMargin keeps the cone away from both ends: i and epsilon are at
-// most 2^16, so rounding the slope to a float moves a value by less than 2^17 * 2^-24, and
-// rounding to doubles by far less.
+// Offset i may be predicted as anything from i - (epsilon - 1) to i + epsilon: one below less, so
+// that a bound is 2 * epsilon wide and fills whole vectors. A prediction is truncated, so the real
+// value must be in [i - epsilon + 1, i + epsilon + 1). kMargin keeps the cone away from both ends:
+// i and epsilon are at most 2^16, so rounding the slope to a float moves a value by less than
+// 2^17 * 2^-24, and rounding to doubles by far less.
 bool SegmentFitter::ShrinkCone(uint64_t key) {
   constexpr double kMargin = 0.05;
   const auto distance = static_cast<double>(key - open_.front());
   const auto offset = static_cast<double>(open_.size());
-  const double lowest = offset - epsilon_ + kMargin;
+  const double lowest = offset - epsilon_ + 1 + kMargin;
   const double highest = offset + epsilon_ + 1 - kMargin;
   double slope_min = slope_min_;
   double slope_max = slope_max_;
@@ -60,7 +61,7 @@ void SegmentFitter::Seal() {
     over = std::max(over, predicted - std::min(predicted, i));
     under = std::max(under, i - std::min(predicted, i));
   }
-  KYRO_CHECK(over <= epsilon_ && under <= epsilon_);
+  KYRO_CHECK(over <= epsilon_ && under < epsilon_);
   over_ = std::max(over_, static_cast<uint32_t>(over));
   under_ = std::max(under_, static_cast<uint32_t>(under));
   table_.Append(first_key, line);

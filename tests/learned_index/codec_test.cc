@@ -144,7 +144,7 @@ TEST(CodecTest, ContradictionsUnderAValidChecksumAreDataLoss) {
       {"epsilon 0", 16, 0, "epsilon 0"},
       {"epsilon too large", 16, kEpsilonMax + 1, "epsilon 65537"},
       {"error above epsilon", 20, 5, "errors +5"},
-      {"error below epsilon", 24, 5, "-5"},
+      {"error below epsilon", 24, 4, "-4"},
       {"reserved", 28, 1, "segments for"},
       {"first position", 32 + 8, 1, "segment 0 is impossible"},
       {"position repeats", 32 + 16 + 8, 0, "segment 1 is impossible"},

@@ -15,25 +15,27 @@
 #include <vector>
 
 #include "engine/base/random.h"
+#include "learned_index/model/kernels.h"
+#include "tests/learned_index/units.h"
 
 namespace kyrodb::learned_index {
 namespace {
 
-class SearchUnitTest : public testing::TestWithParam<SearchUnit> {
+class LowerBoundUnitTest : public testing::TestWithParam<model::Unit> {
  protected:
   void SetUp() override {
-    if (!IsSupported(GetParam())) GTEST_SKIP() << "this CPU does not have the unit";
+    if (!model::IsSupported(GetParam())) GTEST_SKIP() << "this CPU does not have the unit";
   }
 
   void Expect(const uint64_t* keys, SearchBound bound, uint64_t probe) {
     const auto expected =
         static_cast<uint64_t>(std::lower_bound(keys + bound.begin, keys + bound.end, probe) - keys);
-    ASSERT_EQ(LowerBoundOn(GetParam(), keys, bound, probe), expected)
+    ASSERT_EQ(model::KernelsOf(GetParam()).search(keys, bound, probe), expected)
         << "probe " << probe << " in [" << bound.begin << ", " << bound.end << ")";
   }
 };
 
-TEST_P(SearchUnitTest, EveryBoundAndProbeOfSmallArraysAtEveryAlignment) {
+TEST_P(LowerBoundUnitTest, EveryBoundAndProbeOfSmallArraysAtEveryAlignment) {
   constexpr uint64_t kSize = 41;
   for (size_t shift = 0; shift < 8; ++shift) {
     // Large values, so that signed and unsigned comparisons differ.
@@ -52,7 +54,7 @@ TEST_P(SearchUnitTest, EveryBoundAndProbeOfSmallArraysAtEveryAlignment) {
   }
 }
 
-TEST_P(SearchUnitTest, WideBoundsAreSearchedToo) {
+TEST_P(LowerBoundUnitTest, WideBoundsAreSearchedToo) {
   Random random(3);
   std::vector<uint64_t> keys(20'000);
   for (uint64_t& key : keys) key = random.Next();
@@ -65,7 +67,7 @@ TEST_P(SearchUnitTest, WideBoundsAreSearchedToo) {
   }
 }
 
-TEST_P(SearchUnitTest, NothingOutsideTheBoundIsRead) {
+TEST_P(LowerBoundUnitTest, NothingOutsideTheBoundIsRead) {
   const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
   char* const area =
       static_cast<char*>(mmap(nullptr, 3 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
@@ -90,28 +92,23 @@ TEST_P(SearchUnitTest, NothingOutsideTheBoundIsRead) {
   munmap(area, 3 * page);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, SearchUnitTest,
-                         testing::Values(SearchUnit::kPortable, SearchUnit::kAvx2,
-                                         SearchUnit::kAvx512),
-                         [](const auto& test) {
-                           return test.param == SearchUnit::kAvx512 ? "Avx512"
-                                  : test.param == SearchUnit::kAvx2 ? "Avx2"
-                                                                    : "Portable";
-                         });
+INSTANTIATE_TEST_SUITE_P(All, LowerBoundUnitTest, testing::ValuesIn(model::kUnits), UnitName());
 
-TEST(LowerBoundTest, TheDispatchedUnitIsTheBestSupportedOne) {
-  EXPECT_TRUE(IsSupported(BestSearchUnit()));
-  EXPECT_TRUE(IsSupported(SearchUnit::kPortable));
-  if (IsSupported(SearchUnit::kAvx512)) {
-    EXPECT_EQ(BestSearchUnit(), SearchUnit::kAvx512);
+TEST(LowerBoundTest, TheDispatchedKernelsAreThoseOfTheWidestSupportedUnit) {
+  model::Unit widest = model::Unit::kPortable;
+  ASSERT_TRUE(model::IsSupported(widest));
+  for (const model::Unit unit : model::kUnits) {
+    if (model::IsSupported(unit)) widest = unit;
   }
+  EXPECT_EQ(&model::BestKernels(), &model::KernelsOf(widest));
 }
 
 TEST(LowerBoundTest, ABatchGivesTheAnswersOfSingleSearches) {
   Random random(11);
   std::vector<uint64_t> keys(5'000);
   for (uint64_t i = 0; i < keys.size(); ++i) keys[i] = 3 * i + 1;
-  for (const size_t count : {0u, 1u, 11u, 12u, 13u, 200u}) {
+  for (const size_t count :
+       {size_t{0}, size_t{1}, size_t{11}, size_t{12}, size_t{13}, size_t{200}}) {
     std::vector<SearchBound> bounds(count);
     std::vector<uint64_t> probes(count), positions(count);
     for (size_t i = 0; i < count; ++i) {

@@ -55,7 +55,7 @@ TEST_P(DistributionTest, BoundHoldsForEveryProbe) {
     const RecursiveModelIndex index = TrainOrDie(keys, epsilon);
     EXPECT_EQ(index.key_count(), keys.size());
     EXPECT_EQ(index.epsilon(), epsilon);
-    EXPECT_LE(index.bound_width_max(), 2 * epsilon + 1);
+    EXPECT_LE(index.bound_width_max(), 2 * epsilon);
     std::vector<uint64_t> probes = ProbesAround(keys);
     Random random(seed);
     for (int i = 0; i < 20'000; ++i) {
@@ -130,7 +130,7 @@ TEST(RecursiveModelIndexTest, EverySubsetOfSmallUniversesHolds) {
       }
       const RecursiveModelIndex index = TrainOrDie(keys, 1);
       for (const uint64_t probe : probes) {
-        ASSERT_TRUE(BoundHolds(keys, index.Find(probe), probe, 3)) << "subset " << subset;
+        ASSERT_TRUE(BoundHolds(keys, index.Find(probe), probe, 2)) << "subset " << subset;
       }
     }
   }
@@ -157,7 +157,7 @@ TEST(RecursiveModelIndexTest, RandomHostileRunsHold) {
     if (random.OneIn(2) && keys.back() != kMax) keys.push_back(kMax);
     const RecursiveModelIndex index = TrainOrDie(keys, epsilon);
     for (const uint64_t probe : ProbesAround(keys)) {
-      ASSERT_TRUE(BoundHolds(keys, index.Find(probe), probe, 2 * epsilon + 1));
+      ASSERT_TRUE(BoundHolds(keys, index.Find(probe), probe, 2 * epsilon));
     }
   }
 }
@@ -166,11 +166,10 @@ TEST(RecursiveModelIndexTest, EpsilonAtBothLimitsHolds) {
   const std::vector<uint64_t> keys = MakeKeys(Distribution::kClustered, 200'000, TestSeed());
   for (const uint32_t epsilon : {1u, kEpsilonMax}) {
     const RecursiveModelIndex index = TrainOrDie(keys, epsilon);
-    EXPECT_LE(index.bound_width_max(), 2 * uint64_t{epsilon} + 1);
+    EXPECT_LE(index.bound_width_max(), 2 * uint64_t{epsilon});
     for (size_t i = 0; i < keys.size(); i += 7) {
-      ASSERT_TRUE(BoundHolds(keys, index.Find(keys[i]), keys[i], 2 * uint64_t{epsilon} + 1));
-      ASSERT_TRUE(
-          BoundHolds(keys, index.Find(keys[i] + 1), keys[i] + 1, 2 * uint64_t{epsilon} + 1));
+      ASSERT_TRUE(BoundHolds(keys, index.Find(keys[i]), keys[i], 2 * uint64_t{epsilon}));
+      ASSERT_TRUE(BoundHolds(keys, index.Find(keys[i] + 1), keys[i] + 1, 2 * uint64_t{epsilon}));
     }
   }
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/base/random.h"
+#include "learned_index/model/kernels.h"
 #include "tests/learned_index/bound_check.h"
 #include "tests/learned_index/distributions.h"
 
@@ -30,12 +31,17 @@ SegmentTable TableOf(const std::vector<uint64_t>& first_keys) {
 void ExpectRoutesEveryProbe(const std::vector<uint64_t>& first_keys) {
   const SegmentTable table = TableOf(first_keys);
   const Router router(table);
+  const View view(table, router);
   EXPECT_LE(router.depth(), Router::kModelDepthMax + 1);
   for (const uint64_t probe : ProbesAround(first_keys)) {
     const auto after = std::upper_bound(first_keys.begin(), first_keys.end(), probe);
     const auto expected =
         static_cast<uint32_t>(std::max<ptrdiff_t>(after - first_keys.begin() - 1, 0));
-    ASSERT_EQ(router.Route(table, probe), expected) << "key " << probe;
+    for (const Unit unit : kUnits) {
+      if (!IsSupported(unit)) continue;
+      ASSERT_EQ(KernelsOf(unit).route(view, probe), expected)
+          << "key " << probe << ", unit " << static_cast<int>(unit);
+    }
   }
 }
 

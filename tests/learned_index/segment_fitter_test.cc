@@ -28,7 +28,7 @@ TEST(SegmentFitterTest, EveryKeyIsWithinEpsilonOfItsPrediction) {
       const SegmentTable table = Fit(keys, epsilon);
       ASSERT_EQ(table.key_count(), keys.size());
       ASSERT_LE(table.over(), epsilon);
-      ASSERT_LE(table.under(), epsilon);
+      ASSERT_LT(table.under(), epsilon);
       uint64_t covered = 0;
       for (uint32_t s = 0; s < table.size(); ++s) {
         const Line line = table.lines()[s];
