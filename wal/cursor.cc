@@ -38,11 +38,17 @@ absl::Status Cursor::OpenSegment() {
     return absl::NotFoundError(absl::StrFormat(
         "lsn %d is no longer in the log, the oldest that is available is %d", next_lsn_, oldest));
   };
-  const auto at = std::find_if(segments.begin(), segments.end(), [&](const SegmentInfo& segment) {
-    return next_lsn_ < segment.end_lsn && segment.epoch != 0;
+  // From the newest on: records that an opening wrote again are in two epochs, and the newer one is
+  // the live one.
+  const auto at = std::find_if(segments.rbegin(), segments.rend(), [&](const SegmentInfo& segment) {
+    return segment.begin_lsn <= next_lsn_ && next_lsn_ < segment.end_lsn;
   });
-  if (at == segments.end() || next_lsn_ < at->begin_lsn) {
-    return dropped(at == segments.end() ? log_->last_lsn() + 1 : at->begin_lsn);
+  if (at == segments.rend()) {
+    Lsn oldest = log_->last_lsn() + 1;
+    for (const SegmentInfo& segment : segments) {
+      if (segment.begin_lsn > next_lsn_) oldest = std::min(oldest, segment.begin_lsn);
+    }
+    return dropped(oldest);
   }
   segment_ = *at;
   absl::StatusOr<std::unique_ptr<FrameScanner>> scanner = FrameScanner::Open(
@@ -56,6 +62,8 @@ absl::Status Cursor::OpenSegment() {
 
 // Reads on to the frame that holds `next_lsn_`, which is not past `visible`: it is in a file.
 absl::Status Cursor::ReadFrame(Lsn visible) {
+  // What follows the end of an older epoch's segment is a tail that was cut.
+  if (segment_.epoch != log_->epoch() && next_lsn_ >= segment_.end_lsn) scanner_ = nullptr;
   for (int segment_count = 0; segment_count < 2; ++segment_count) {
     if (scanner_ == nullptr) KYRO_RETURN_IF_ERROR(OpenSegment());
     if (scanner_visible_ < visible) {

@@ -125,6 +125,12 @@ absl::StatusOr<std::unique_ptr<ManifestStore>> ManifestStore::Open(FileSystem* f
       store->current_ = *number;
       // The number of the manifest that CURRENT names is taken, even when its file is missing.
       store->number_max_ = std::max(store->number_max_, *number);
+      // A process that died between the switch and its sync leaves a CURRENT that only the cache
+      // knows. Whoever follows it now must not find another one after a power loss.
+      if (absl::Status synced = file_system->SyncDirectory(directory); !synced.ok()) {
+        store->poisoned_ = absl::FailedPreconditionError(absl::StrFormat(
+            "no manifest can be published, %s cannot be made durable: %s", path, synced.message()));
+      }
     } else {
       store->damaged_ = number.status();
     }
@@ -161,7 +167,10 @@ absl::Status ManifestStore::Publish(absl::string_view payload) {
         absl::StrFormat("a manifest of %d bytes is too large, at most %d are possible",
                         payload.size(), kPayloadBytesMax));
   }
-  const uint64_t number = ++number_max_;  // never one that a failed attempt may have left behind
+  // Never a number that a failed attempt may have left behind, except that the first stays number
+  // 1: a higher one shows that there has been a CURRENT.
+  const uint64_t number = current_ == 0 ? 1 : number_max_ + 1;
+  number_max_ = number;
   const std::string path = JoinPath(directory_, ManifestName(number));
   const std::string temporary = JoinPath(directory_, kTemporaryName);
 
@@ -175,13 +184,17 @@ absl::Status ManifestStore::Publish(absl::string_view payload) {
     KYRO_RETURN_IF_ERROR(synced);
     return file->Close();
   };
+  const auto remove = [&](const std::string& name) -> absl::Status {
+    absl::Status removed = file_system_->Remove(name);
+    return absl::IsNotFound(removed) ? absl::OkStatus() : removed;
+  };
   const auto prepare = [&]() -> absl::Status {
+    KYRO_RETURN_IF_ERROR(remove(path));  // of a first attempt that crashed
     KYRO_RETURN_IF_ERROR(write(path, EncodeManifest(number, payload)));
     absl::Status synced = file_system_->SyncDirectory(directory_);
     sync_failed = !synced.ok();
     KYRO_RETURN_IF_ERROR(synced);
-    absl::Status removed = file_system_->Remove(temporary);  // of an attempt that crashed
-    if (!removed.ok() && !absl::IsNotFound(removed)) return removed;
+    KYRO_RETURN_IF_ERROR(remove(temporary));  // of any
     return write(temporary, CurrentText(number));
   };
   if (absl::Status failed = prepare(); !failed.ok()) {

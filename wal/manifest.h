@@ -25,8 +25,8 @@ namespace kyrodb::wal {
 // Thread-safety:  all methods may be called from any thread.
 class ManifestStore {
  public:
-  // Looks at the directory (which must exist) and changes nothing. Fails only when the directory
-  // cannot be listed: a damaged manifest is reported by `Load`.
+  // Looks at the directory (which must exist), syncs it and changes nothing. Fails only when the
+  // directory cannot be listed: a damaged manifest is reported by `Load`.
   static absl::StatusOr<std::unique_ptr<ManifestStore>> Open(FileSystem* file_system,
                                                              absl::string_view directory);
 
