@@ -24,8 +24,8 @@ inline constexpr size_t kRunCountMax = 4;
 
 // Size-tiered: nothing while there are at most `run_count_max` runs. Beyond, the newest runs: as
 // many as bring the count down to the limit, and then each next older one that is not larger
-// than all of those before it together. So a byte is rewritten O(log n) times and the
-// count stays bounded.
+// than four times all of those before it together. So sizes stay far apart, and a byte is
+// rewritten few times (the test prints how often) while the count stays bounded.
 //
 // All runs when the runs above the oldest hold deletes of more than a fifth of all keys: that is
 // when a merge gives space back. (Deletes in the oldest run are those that had to be kept; merging

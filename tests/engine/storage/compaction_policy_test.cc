@@ -26,13 +26,13 @@ TEST(CompactionPolicyTest, NothingIsMergedUpToTheLimit) {
 }
 
 TEST(CompactionPolicyTest, TheNewestRunsAreMergedUntilALargerOne) {
-  const auto pick = PickCompaction(Sizes({1, 1, 3, 10, 100}));
+  const auto pick = PickCompaction(Sizes({1, 1, 12, 60, 400}));
   ASSERT_TRUE(pick.has_value());
   EXPECT_EQ(pick->begin, 0u);
   EXPECT_EQ(pick->end, 2u);
 }
 
-TEST(CompactionPolicyTest, EqualRunsAreMergedTogether) {
+TEST(CompactionPolicyTest, RunsOfSimilarSizeAreMergedTogether) {
   EXPECT_EQ(PickCompaction(Sizes({1, 1, 1, 1, 1}))->end, 5u);
   EXPECT_EQ(PickCompaction(Sizes({1, 1, 2, 4, 100}))->end, 4u);
 }
@@ -77,10 +77,9 @@ TEST(CompactionPolicyTest, TenThousandFlushesRewriteEachByteAFewTimes) {
     ASSERT_LE(runs.size(), kRunCountMax);
   }
   const double rewritten = static_cast<double>(written) / kFlushes;
-  RecordProperty("rewritten", std::to_string(rewritten));
   std::printf("each byte was rewritten %.1f times\n", rewritten);
   // At one merge of everything per flush it would be 5,000 times.
-  EXPECT_LT(rewritten, 60);
+  EXPECT_LT(rewritten, 25);
 }
 
 }  // namespace

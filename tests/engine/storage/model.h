@@ -80,6 +80,8 @@ inline std::string RandomBytes(Random& random, size_t size_bytes) {
 // A disk, a pool and metrics.
 class StorageTest : public testing::Test {
  protected:
+  using Run = kyrodb::engine::Run;  // not testing::Test::Run
+
   // Writes `model` as run file `file_number`; the bounds are given to the writer when
   // `with_bounds`.
   absl::Status WriteModel(const Model& model, uint64_t file_number, bool with_bounds = true) {
