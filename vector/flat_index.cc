@@ -181,9 +181,8 @@ class FlatIndex final : public VectorIndex {
 
 absl::Status CheckDimensions(size_t dimensions) {
   if (dimensions >= 1 && dimensions <= kDimensionsMax) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrFormat("a vector index of %d dimensions, expected 1 to %d", dimensions,
-                      kDimensionsMax));
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "a vector index of %d dimensions, expected 1 to %d", dimensions, kDimensionsMax));
 }
 
 }  // namespace
@@ -194,14 +193,14 @@ absl::StatusOr<std::unique_ptr<VectorIndex>> CreateFlatIndex(Metric metric, size
 }
 
 absl::StatusOr<std::unique_ptr<VectorIndex>> LoadFlatIndex(absl::string_view bytes) {
-  KYRO_ASSIGN_OR_RETURN(const absl::string_view body,
-                        index::OpenEnvelope(bytes, kMagic, kVersion));
+  KYRO_ASSIGN_OR_RETURN(const absl::string_view body, index::OpenEnvelope(bytes, kMagic, kVersion));
   ByteReader reader(body);
   const uint8_t metric = reader.Fixed8();
   const uint32_t dimensions = reader.Fixed32();
   const uint64_t count = reader.Fixed64();
   if (!reader.ok() || metric > static_cast<uint8_t>(Metric::kCosine) || dimensions < 1 ||
-      dimensions > kDimensionsMax || count > reader.rest().size() / (8 + 4 * uint64_t{dimensions})) {
+      dimensions > kDimensionsMax ||
+      count > reader.rest().size() / (8 + 4 * uint64_t{dimensions})) {
     return absl::DataLossError(
         absl::StrFormat("flat index: header names metric %d, %d dimensions, %d rows in %d bytes",
                         metric, dimensions, count, bytes.size()));

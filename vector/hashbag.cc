@@ -23,8 +23,10 @@ constexpr size_t kHashbagDimensionsMax = 4096;
 constexpr size_t kGramBytes = 4;
 // Weights are integers: this many units are a weight of 1.
 constexpr double kUnit = 1024;
-// The grams of a word weigh together half of what the word weighs.
-constexpr double kGramShare = 0.5;
+// What each gram of a word of n grams weighs, over the word, times sqrt(n). Measured on titles
+// against descriptions (bench/vector/retrieval_bench.cc): recall@10 is .684 at 0.5, .707 at 1, .718
+// at 1.4 and .717 at 2.
+constexpr double kGramShare = 1.75;
 
 constexpr bool IsWordByte(unsigned char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || c >= 128;
@@ -41,8 +43,7 @@ uint64_t HashBytes(absl::string_view bytes, uint64_t seed) {
 
 // 1 + ln count; from 8 on by whole doublings, so that no logarithm is computed.
 double CountWeight(uint64_t count) {
-  constexpr double kWeights[] = {0,        1,        1.693147, 2.098612,
-                                 2.386294, 2.609438, 2.791759, 2.945910};
+  constexpr double kWeights[] = {0, 1, 1.693147, 2.098612, 2.386294, 2.609438, 2.791759, 2.945910};
   if (count < 8) return kWeights[count];
   return 3.079442 + 0.693147 * (63 - __builtin_clzll(count) - 3);
 }
@@ -102,8 +103,8 @@ class Hashbag final : public Embedder {
     void Add(uint64_t feature, int32_t weight) {
       for (size_t i = 0; i < signs_.size(); ++i) signs_[i] = SplitMix64(feature + i * kStride);
       kernels_.add_signed(signs_.data(), weight, block_.size(), block_.data());
-      // A weight is below 2^17, so this many of them stay within 31 bits.
-      if (++pending_ == (1 << 13)) Fold();
+      // A weight is below 2^18, so this many of them stay within 31 bits.
+      if (++pending_ == (1 << 12)) Fold();
     }
 
     std::vector<float> Normalized() {
@@ -143,8 +144,11 @@ class Hashbag final : public Embedder {
 
   void AddWord(absl::string_view word, uint64_t count, Sums& sums) const {
     const auto common = eighths_by_word_.find(word);
-    const double rarity =
+    const double inverse_frequency =
         (common != eighths_by_word_.end() ? common->second : embedding::kRareWordEighths) / 8.0;
+    // To the power of 3/4, by operations that round alike everywhere: the full weight lets the
+    // noise of a few rare words drown the rest (recall@10 .718 against .730).
+    const double rarity = inverse_frequency / std::sqrt(std::sqrt(inverse_frequency));
     const double weight = kUnit * CountWeight(count) * rarity;
     sums.Add(HashBytes(word, word_seed_), static_cast<int32_t>(weight));
 

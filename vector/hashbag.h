@@ -3,13 +3,14 @@
 // A text is the weighted bag of its words (lower-cased runs of letters and digits; bytes above 127
 // count as letters) and of the character 4-grams of `<word>`. Every feature owns a random direction
 // of signs, drawn from its hash; the text is the sum of its features' directions times
-// (1 + ln count) x idf, scaled to length 1. Rare words count more: document frequencies of common
-// English and software words are built in, unknown words count as rare.
+// (1 + ln count) x idf^0.75, scaled to length 1. Rare words count more: document frequencies of
+// common English and software words are built in, unknown words count as rare.
 //
 // It knows words and their spellings, not meanings: "editing" lies near "editor", "car" does not
-// lie near "automobile". bench/vector/retrieval_bench.cc measures what that is worth. Source:
-// Weinberger et al., "Feature Hashing for Large Scale Multitask Learning" (2009); Achlioptas,
-// "Database-friendly random projections" (2003).
+// lie near "automobile". bench/vector/retrieval_bench.cc measures what that is worth.
+//
+// Source: Weinberger et al., "Feature Hashing for Large Scale Multitask Learning" (2009);
+// Achlioptas, "Database-friendly random projections" (2003).
 #pragma once
 
 #include <cstddef>

@@ -145,8 +145,7 @@ class HnswIndex final : public VectorIndex {
       if (!restored) return Damaged("node %d of %d has too many links", node, count);
       labels_[node] = label;
       removed_[node].store(removed != 0, std::memory_order_relaxed);
-      if (removed == 0 &&
-          !nodes_by_label_.emplace(label, static_cast<uint32_t>(node)).second) {
+      if (removed == 0 && !nodes_by_label_.emplace(label, static_cast<uint32_t>(node)).second) {
         return Damaged("node %d has label %d again", node, label);
       }
     }
@@ -276,8 +275,8 @@ class HnswIndex final : public VectorIndex {
       const size_t ef = std::max(parameters.ef, k);
 
       const uint64_t matches = EstimateMatches(filter, node_count, live);
-      const double scan_cost = static_cast<double>(matches) +
-                               static_cast<double>(node_count) / kLabelTestsPerDistance;
+      const double scan_cost =
+          static_cast<double>(matches) + static_cast<double>(node_count) / kLabelTestsPerDistance;
       const double walk_cost = kVisitsPerCandidate * static_cast<double>(ef) *
                                static_cast<double>(node_count) /
                                static_cast<double>(std::max<uint64_t>(matches, 1));
@@ -293,9 +292,7 @@ class HnswIndex final : public VectorIndex {
             ++statistics.filtered_count;
             return false;
           },
-          [&](uint64_t distance_count) {
-            return static_cast<double>(distance_count) > scan_cost;
-          });
+          [&](uint64_t distance_count) { return static_cast<double>(distance_count) > scan_cost; });
       statistics.distance_count = walk.distance_count;
       if (!walk.gave_up) {
         index::ExactScan ranked(query, k);
@@ -333,9 +330,8 @@ class HnswIndex final : public VectorIndex {
 
 absl::Status CheckOptions(size_t dimensions, const HnswOptions& options) {
   if (dimensions < 1 || dimensions > kDimensionsMax) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("a vector index of %d dimensions, expected 1 to %d", dimensions,
-                        kDimensionsMax));
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "a vector index of %d dimensions, expected 1 to %d", dimensions, kDimensionsMax));
   }
   if (options.m < 2 || options.m > 100) {
     return absl::InvalidArgumentError(
@@ -359,8 +355,7 @@ absl::StatusOr<std::unique_ptr<VectorIndex>> CreateHnswIndex(Metric metric, size
 }
 
 absl::StatusOr<std::unique_ptr<VectorIndex>> LoadHnswIndex(absl::string_view bytes) {
-  KYRO_ASSIGN_OR_RETURN(const absl::string_view body,
-                        index::OpenEnvelope(bytes, kMagic, kVersion));
+  KYRO_ASSIGN_OR_RETURN(const absl::string_view body, index::OpenEnvelope(bytes, kMagic, kVersion));
   ByteReader reader(body);
   const uint8_t metric = reader.Fixed8();
   const uint32_t dimensions = reader.Fixed32();
@@ -380,10 +375,9 @@ absl::StatusOr<std::unique_ptr<VectorIndex>> LoadHnswIndex(absl::string_view byt
         "in %d bytes",
         metric, dimensions, options.m, options.ef_construction, count, bytes.size()));
   }
-  KYRO_ASSIGN_OR_RETURN(
-      std::unique_ptr<HnswIndex> index,
-      HnswIndex::Create(static_cast<Metric>(metric), dimensions, options,
-                        std::max(count, kCapacityMin)));
+  KYRO_ASSIGN_OR_RETURN(std::unique_ptr<HnswIndex> index,
+                        HnswIndex::Create(static_cast<Metric>(metric), dimensions, options,
+                                          std::max(count, kCapacityMin)));
   KYRO_RETURN_IF_ERROR(index->LoadNodes(reader, count, entry_node));
   return index;
 }

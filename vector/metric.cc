@@ -47,8 +47,8 @@ absl::Status CheckVector(std::span<const float> vector, size_t dimensions) {
   }
   for (size_t i = 0; i < vector.size(); ++i) {
     if (!std::isfinite(vector[i])) {
-      return absl::InvalidArgumentError(absl::StrFormat(
-          "vector element %d is %g, expected a finite number", i + 1, vector[i]));
+      return absl::InvalidArgumentError(
+          absl::StrFormat("vector element %d is %g, expected a finite number", i + 1, vector[i]));
     }
   }
   return absl::OkStatus();

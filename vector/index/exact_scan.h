@@ -42,14 +42,13 @@ class ExactScan {
 
   void Flush() {
     const Kernels& kernels = BestKernels();
-    const auto batch =
-        query_.metric == Metric::kL2 ? kernels.squared_l2_batch : kernels.dot_batch;
+    const auto batch = query_.metric == Metric::kL2 ? kernels.squared_l2_batch : kernels.dot_batch;
     float sums[kBatch];
     batch(query_.vector.data(), rows_, size_, query_.vector.size(), sums);
     for (size_t i = 0; i < size_; ++i) {
-      nearest_.Offer({labels_[i], kernels::DistanceFromSum(query_.metric, sums[i],
-                                                           query_.squared_length,
-                                                           squared_lengths_[i])});
+      nearest_.Offer(
+          {labels_[i], kernels::DistanceFromSum(query_.metric, sums[i], query_.squared_length,
+                                                squared_lengths_[i])});
     }
     offered_ += size_;
     size_ = 0;

@@ -131,7 +131,7 @@ struct HnswGraph::Impl {
     char* list = reinterpret_cast<char*>(library.get_linklist_at_level(node, level));
     const uint16_t count = static_cast<uint16_t>(links.size());
     std::memcpy(list, &count, sizeof(count));
-    std::memcpy(list + sizeof(uint32_t), links.data(), links.size_bytes());
+    std::copy(links.begin(), links.end(), reinterpret_cast<uint32_t*>(list + sizeof(uint32_t)));
   }
 
   // Where walks begin. Only written when a node of a new highest layer has been linked.
@@ -242,8 +242,7 @@ struct HnswGraph::Impl {
     library.setExternalLabel(node, node);
     library.linkLists_[node] = nullptr;
     if (level > 0) {
-      void* const lists =
-          std::calloc(static_cast<size_t>(level), library.size_links_per_element_);
+      void* const lists = std::calloc(static_cast<size_t>(level), library.size_links_per_element_);
       if (lists == nullptr) throw std::bad_alloc();
       library.linkLists_[node] = static_cast<char*>(lists);
       upper_bytes += static_cast<size_t>(level) * library.size_links_per_element_;
@@ -305,15 +304,12 @@ absl::StatusOr<std::unique_ptr<HnswGraph>> HnswGraph::Create(Metric metric, size
     return std::unique_ptr<HnswGraph>(
         new HnswGraph(std::make_unique<Impl>(metric, dimensions, options, capacity)));
   } catch (const std::exception& error) {
-    return absl::ResourceExhaustedError(
-        absl::StrFormat("hnsw index of %d dimensions for %d vectors: %s", dimensions, capacity,
-                        error.what()));
+    return absl::ResourceExhaustedError(absl::StrFormat(
+        "hnsw index of %d dimensions for %d vectors: %s", dimensions, capacity, error.what()));
   }
 }
 
-uint64_t HnswGraph::node_count() const {
-  return impl_->node_count.load(std::memory_order_acquire);
-}
+uint64_t HnswGraph::node_count() const { return impl_->node_count.load(std::memory_order_acquire); }
 
 uint64_t HnswGraph::capacity() const { return impl_->library.max_elements_; }
 
@@ -387,15 +383,15 @@ HnswGraph::WalkResult HnswGraph::Walk(const Query& query, size_t ef,
   for (int level = entry_level; level > 0; --level) {
     nearest = impl_->Descend(row, nearest, level, result.distance_count);
   }
-  const std::vector<Visit> best = impl_->WalkLayer(row, nearest, 0, ef, accept, give_up,
-                                                   result.distance_count, result.gave_up);
+  const std::vector<Visit> best =
+      impl_->WalkLayer(row, nearest, 0, ef, accept, give_up, result.distance_count, result.gave_up);
   result.nodes.reserve(best.size());
   for (const Visit& visit : best) result.nodes.push_back(visit.node);
   return result;
 }
 
-absl::StatusOr<bool> HnswGraph::RestoreNode(
-    std::span<const float> vector, std::span<const std::vector<uint32_t>> links_by_level) {
+absl::StatusOr<bool> HnswGraph::RestoreNode(std::span<const float> vector,
+                                            std::span<const std::vector<uint32_t>> links_by_level) {
   KYRO_CHECK(node_count() < capacity() && !links_by_level.empty() &&
              links_by_level.size() <= kLevelMax + 1);
   for (size_t level = 0; level < links_by_level.size(); ++level) {

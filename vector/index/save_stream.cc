@@ -57,9 +57,8 @@ absl::StatusOr<absl::string_view> OpenEnvelope(absl::string_view bytes, absl::st
         "vector index of %d bytes has checksum %08x, computed %08x", bytes.size(), expected, crc));
   }
   if (found_version > version) {
-    return absl::FailedPreconditionError(
-        absl::StrFormat("vector index has format version %d, this program reads up to %d",
-                        found_version, version));
+    return absl::FailedPreconditionError(absl::StrFormat(
+        "vector index has format version %d, this program reads up to %d", found_version, version));
   }
   if (found_version == 0) return absl::DataLossError("vector index has format version 0");
   return bytes.substr(kHeaderBytes, covered - kHeaderBytes);

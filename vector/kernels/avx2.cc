@@ -11,8 +11,7 @@
 namespace kyrodb::vector::kernels {
 namespace {
 
-alignas(32) constexpr int32_t kMasks[16] = {-1, -1, -1, -1, -1, -1, -1, -1,
-                                            0,  0,  0,  0,  0,  0,  0,  0};
+alignas(32) constexpr int32_t kMasks[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
 
 // The mask of the first `count` (0..8) lanes.
 KYRO_INLINE __m256i FirstLanes(size_t count) {
@@ -98,8 +97,8 @@ KYRO_TARGET void AddSigned(const uint64_t* signs, int32_t weight, size_t size, i
   size_t i = 0;
   for (; i + 8 <= size; i += 8) {
     const int byte = static_cast<int>(signs[i / 64] >> (i % 64) & 255);
-    const __m256i set = _mm256_cmpeq_epi32(
-        _mm256_and_si256(_mm256_set1_epi32(byte), lane_bit), lane_bit);
+    const __m256i set =
+        _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32(byte), lane_bit), lane_bit);
     const __m256i signed_weights = _mm256_sub_epi32(_mm256_xor_si256(weights, set), set);
     __m256i* out = reinterpret_cast<__m256i*>(sums + i);
     _mm256_storeu_si256(out, _mm256_add_epi32(_mm256_loadu_si256(out), signed_weights));
@@ -113,8 +112,8 @@ KYRO_TARGET void AddSigned(const uint64_t* signs, int32_t weight, size_t size, i
 
 }  // namespace
 
-const Kernels kAvx2Kernels = {InstructionSet::kAvx2, SquaredL2, Dot, SquaredL2Batch, DotBatch,
-                              AddSigned};
+const Kernels kAvx2Kernels = {InstructionSet::kAvx2, SquaredL2, Dot,
+                              SquaredL2Batch,        DotBatch,  AddSigned};
 
 }  // namespace kyrodb::vector::kernels
 #endif

@@ -26,9 +26,7 @@ KYRO_INLINE float Sum(__m512 a, __m512 b, __m512 c, __m512 d) {
 }
 
 // The mask of the first `count` (0..15) lanes.
-KYRO_INLINE __mmask16 FirstLanes(size_t count) {
-  return static_cast<__mmask16>((1u << count) - 1);
-}
+KYRO_INLINE __mmask16 FirstLanes(size_t count) { return static_cast<__mmask16>((1u << count) - 1); }
 
 KYRO_INLINE float SquaredL2Inline(const float* a, const float* b, size_t size) {
   __m512 s0 = _mm512_setzero_ps(), s1 = s0, s2 = s0, s3 = s0;
@@ -63,8 +61,8 @@ KYRO_INLINE float DotInline(const float* a, const float* b, size_t size) {
   }
   if (i < size) {
     const __mmask16 mask = FirstLanes(size - i);
-    s1 = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(mask, a + i), _mm512_maskz_loadu_ps(mask, b + i),
-                         s1);
+    s1 =
+        _mm512_fmadd_ps(_mm512_maskz_loadu_ps(mask, a + i), _mm512_maskz_loadu_ps(mask, b + i), s1);
   }
   return Sum(s0, s1, s2, s3);
 }
@@ -95,8 +93,7 @@ KYRO_TARGET void AddSigned(const uint64_t* signs, int32_t weight, size_t size, i
   const __m512i weights = _mm512_set1_epi32(weight);
   for (size_t i = 0; i < size; i += 16) {
     const __mmask16 minus = static_cast<__mmask16>(signs[i / 64] >> (i % 64));
-    const __mmask16 lanes =
-        size - i >= 16 ? static_cast<__mmask16>(0xFFFF) : FirstLanes(size - i);
+    const __mmask16 lanes = size - i >= 16 ? static_cast<__mmask16>(0xFFFF) : FirstLanes(size - i);
     const __m512i sum = _mm512_maskz_loadu_epi32(lanes, sums + i);
     const __m512i plus = _mm512_add_epi32(sum, weights);
     _mm512_mask_storeu_epi32(sums + i, lanes, _mm512_mask_sub_epi32(plus, minus, sum, weights));
@@ -105,8 +102,8 @@ KYRO_TARGET void AddSigned(const uint64_t* signs, int32_t weight, size_t size, i
 
 }  // namespace
 
-const Kernels kAvx512Kernels = {InstructionSet::kAvx512, SquaredL2, Dot, SquaredL2Batch, DotBatch,
-                                AddSigned};
+const Kernels kAvx512Kernels = {InstructionSet::kAvx512, SquaredL2, Dot,
+                                SquaredL2Batch,          DotBatch,  AddSigned};
 
 }  // namespace kyrodb::vector::kernels
 #endif

@@ -22,8 +22,8 @@ inline double DistanceFromSum(Metric metric, float sum, float squared_length_a,
       break;
   }
   const double similarity =
-      static_cast<double>(sum) / std::sqrt(static_cast<double>(squared_length_a) *
-                                           static_cast<double>(squared_length_b));
+      static_cast<double>(sum) /
+      std::sqrt(static_cast<double>(squared_length_a) * static_cast<double>(squared_length_b));
   // Rounding may leave [-1, 1]; NaN passes through the clamp.
   return 1.0 - std::clamp(similarity, -1.0, 1.0);
 }

@@ -78,7 +78,7 @@ void AddSigned(const uint64_t* signs, int32_t weight, size_t size, int32_t* sums
 
 }  // namespace
 
-const Kernels kPortableKernels = {InstructionSet::kPortable, SquaredL2, Dot, SquaredL2Batch,
-                                  DotBatch, AddSigned};
+const Kernels kPortableKernels = {
+    InstructionSet::kPortable, SquaredL2, Dot, SquaredL2Batch, DotBatch, AddSigned};
 
 }  // namespace kyrodb::vector::kernels
