@@ -172,6 +172,10 @@ TEST_F(MemoryFileSystemTest, RenameBetweenDirectoriesIsAChangeInEach) {
   const auto both = Crash(Survivors::kNone);
   EXPECT_EQ(Get(*both, "/a"), "x");
   EXPECT_EQ(Get(*both, "/d/a"), "x");
+  // Two names of one file, as a lock on either shows.
+  const auto lock = both->Lock("/a", "me");
+  ASSERT_THAT(lock, IsOk());
+  EXPECT_THAT(both->Lock("/d/a", "me"), StatusIs(absl::StatusCode::kFailedPrecondition, "me"));
   ASSERT_THAT(disk_->SyncDirectory("/"), IsOk());
   EXPECT_EQ(Crash(Survivors::kNone)->Exists("/a").value(), false);
   EXPECT_EQ(Get(*Crash(Survivors::kNone), "/d/a"), "x");

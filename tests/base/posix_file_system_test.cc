@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -152,6 +153,25 @@ TEST_F(PosixFileSystemTest, FullDiskIsResourceExhausted) {
   EXPECT_THAT(file_system_->Lock(Path("full"), "me"),
               StatusIs(absl::StatusCode::kResourceExhausted,
                        "lock \"" + Path("full") + "\": No space left on device"));
+}
+
+TEST_F(PosixFileSystemTest, WriteThatStopsHalfwayIsNotTakenForWhole) {
+  // The limit lets the system write half of the bytes; the other half must be tried and fail.
+  const Child child = Fork([this] {
+    std::signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit = {.rlim_cur = 4096, .rlim_max = 4096};
+    if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) return 's';
+    auto file = file_system_->Create(Path("a"));
+    if (!file.ok()) return 'c';
+    const absl::Status status = (*file)->Write(0, std::string(8192, 'x'));
+    return status.code() == absl::StatusCode::kUnavailable &&
+                   status.message().find("File too large") != std::string::npos
+               ? 'r'
+               : 'e';
+  });
+  EXPECT_EQ(child.report, 'r');
+  Kill(child);
+  EXPECT_EQ(ReadFile(*file_system_, Path("a")).value().size(), 4096u);
 }
 
 TEST_F(PosixFileSystemTest, NamesWithANulNameNothing) {

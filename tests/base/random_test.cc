@@ -64,13 +64,22 @@ TEST(RandomTest, UniformIsInRangeAndEven) {
 }
 
 TEST(RandomTest, UniformHasNoModuloBias) {
-  // With end = 3 * 2^62, `Next() % end` would fall into the first third half of the time.
+  // For end = 3 * 2^62, `Next() % end` would fall into the first third half of the time, and the
+  // high half of a product without redrawing would be a multiple of three half of the time.
   Random random(4);
   constexpr uint64_t kEnd = uint64_t{3} << 62;
-  int low_count = 0;
   constexpr int kDraws = 30000;
-  for (int i = 0; i < kDraws; ++i) low_count += random.Uniform(kEnd) < kEnd / 3 ? 1 : 0;
-  EXPECT_NEAR(low_count, kDraws / 3, 500);
+  int thirds[3] = {};
+  int remainders[3] = {};
+  for (int i = 0; i < kDraws; ++i) {
+    const uint64_t value = random.Uniform(kEnd);
+    ++thirds[value / (kEnd / 3)];
+    ++remainders[value % 3];
+  }
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_NEAR(thirds[i], kDraws / 3, 500);
+    EXPECT_NEAR(remainders[i], kDraws / 3, 500);
+  }
 }
 
 TEST(RandomTest, UnitAndNormalHaveTheirMoments) {

@@ -100,6 +100,20 @@ TEST(ThreadPoolTest, IdleMeansThatCapturesAreGone) {
   }
 }
 
+TEST(ThreadPoolTest, RunningTasksAreNotIdle) {
+  ThreadPool pool(1, 8);
+  absl::Notification started;
+  std::atomic<bool> is_done{false};
+  pool.Schedule([&] {
+    started.Notify();
+    for (int i = 0; i < 2000; ++i) std::this_thread::yield();
+    is_done = true;
+  });
+  started.WaitForNotification();
+  pool.WaitIdle();
+  EXPECT_TRUE(is_done);
+}
+
 TEST(ThreadPoolTest, TasksMayScheduleTasks) {
   std::atomic<int> count{0};
   {
