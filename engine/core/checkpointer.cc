@@ -222,7 +222,7 @@ absl::Status Checkpointer::Checkpoint(bool save_all_segments) {
 }
 
 absl::Status Checkpointer::MergeRuns(const std::shared_ptr<KeySpace>& space,
-                                     const std::vector<std::shared_ptr<const Run>>& runs) {
+                                     std::vector<std::shared_ptr<const Run>> runs) {
   const uint64_t number = state_.next_file_number++;
   KYRO_ASSIGN_OR_RETURN(const std::shared_ptr<const Run> merged,
                         space->WriteCompaction(runs, context_.names->Run(space->id(), number),
@@ -247,6 +247,7 @@ absl::Status Checkpointer::MergeRuns(const std::shared_ptr<KeySpace>& space,
   space->InstallCompaction(merged, runs);
   compactions_.Add();
   if (merged != nullptr) compacted_bytes_.Add(merged->file_bytes());
+  runs.clear();  // perhaps the last to hold them
   RemoveObsolete();
   return absl::OkStatus();
 }
@@ -255,9 +256,9 @@ absl::Status Checkpointer::Compact(ObjectId space_id) {
   absl::MutexLock lock(&mutex_);
   const std::shared_ptr<KeySpace> space = context_.spaces->Find(space_id, kLsnMax - 1);
   if (space == nullptr) return absl::OkStatus();
-  const std::vector<std::shared_ptr<const Run>> runs = space->version()->runs;
+  std::vector<std::shared_ptr<const Run>> runs = space->version()->runs;
   if (runs.empty()) return absl::OkStatus();
-  const absl::Status status = MergeRuns(space, runs);
+  const absl::Status status = MergeRuns(space, std::move(runs));
   if (!status.ok()) failures_.Add();
   return Annotate(status, absl::StrCat("compaction of key space ", space_id));
 }
@@ -266,9 +267,9 @@ absl::StatusOr<uint64_t> Checkpointer::CompactWhereNeeded(size_t run_count_max) 
   absl::MutexLock lock(&mutex_);
   uint64_t merges = 0;
   for (const auto& space : context_.spaces->Live()) {
-    const std::vector<std::shared_ptr<const Run>> runs = space->RunsToCompact(run_count_max);
+    std::vector<std::shared_ptr<const Run>> runs = space->RunsToCompact(run_count_max);
     if (runs.empty()) continue;
-    const absl::Status status = MergeRuns(space, runs);
+    const absl::Status status = MergeRuns(space, std::move(runs));
     if (!status.ok()) {
       failures_.Add();
       return Annotate(status, absl::StrCat("compaction of key space ", space->id()));

@@ -82,7 +82,7 @@ class Checkpointer {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status WriteSegment(IndexSlot& slot, IndexedColumn& column, const SegmentFile& file);
   absl::Status MergeRuns(const std::shared_ptr<KeySpace>& space,
-                         const std::vector<std::shared_ptr<const Run>>& runs)
+                         std::vector<std::shared_ptr<const Run>> runs)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status WriteFiles(std::vector<Flush>* flushes, std::vector<SavedSegment>* segments,
                           bool save_all_segments, Lsn* cut) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -392,6 +392,7 @@ absl::Status DatabaseImpl::WaitForIndexes(
     absl::Duration timeout, const std::function<void(uint64_t indexed, uint64_t total)>& progress) {
   const absl::Time deadline = absl::Now() + timeout;
   absl::Time next_report = absl::InfinitePast();
+  bool worked = false;
   for (;;) {
     uint64_t indexed = 0, tail = 0;
     bool building = false;
@@ -402,7 +403,11 @@ absl::Status DatabaseImpl::WaitForIndexes(
       indexed += ready.column->graph_count();
       tail += ready.column->tail_count();
     }
-    const bool done = tail == 0 && !building;
+    const bool inline_work = !options_.background || log_ == nullptr;
+    if (inline_work) {
+      KYRO_ASSIGN_OR_RETURN(worked, maintenance_->IndexSome(/*count_max=*/1024));
+    }
+    const bool done = tail == 0 && !building && !worked;
     if (progress != nullptr && (done || absl::Now() >= next_report)) {
       progress(indexed, indexed + tail);
       next_report = absl::Now() + absl::Milliseconds(100);
@@ -412,11 +417,7 @@ absl::Status DatabaseImpl::WaitForIndexes(
       return absl::UnavailableError(
           absl::StrCat(tail, " vectors are not indexed after ", absl::FormatDuration(timeout)));
     }
-    if (options_.background && log_ != nullptr) {
-      absl::SleepFor(absl::Milliseconds(5));
-    } else {
-      KYRO_RETURN_IF_ERROR(maintenance_->IndexSome(/*count_max=*/1024).status());
-    }
+    if (!inline_work) absl::SleepFor(absl::Milliseconds(5));
   }
 }
 
