@@ -405,12 +405,14 @@ struct RowExpression : ExpressionOf<ExpressionKind::kRow> {
   std::vector<ExpressionPtr> elements;
 };
 
-// x[i] or x[low:high], where either bound of a slice may be null.
+// x[i] or x[low:high], where either bound of a slice may be null. `a[1][2]` is one look-up in an
+// array of two dimensions: two nodes, the outer one not `separate`; `(a[1])[2]` is two look-ups.
 struct SubscriptExpression : ExpressionOf<ExpressionKind::kSubscript> {
   using ExpressionOf::ExpressionOf;
   ExpressionPtr operand;
   bool slice = false;
-  ExpressionPtr low;  // the index where `slice` is false
+  bool separate = false;  // the operand is a subscript in parentheses of its own
+  ExpressionPtr low;      // the index where `slice` is false
   ExpressionPtr high;
 };
 

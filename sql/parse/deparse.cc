@@ -629,7 +629,13 @@ void Writer::Write(const Expression& expression) {
     }
     case ExpressionKind::kSubscript: {
       const auto& subscript = expression.As<SubscriptExpression>();
-      Base(*subscript.operand);
+      if (subscript.separate) {
+        Add("(");
+        Write(*subscript.operand);
+        Add(")");
+      } else {
+        Base(*subscript.operand);
+      }
       Add("[");
       if (subscript.low != nullptr) Write(*subscript.low);
       if (subscript.slice) Add(":");

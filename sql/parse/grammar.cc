@@ -452,7 +452,6 @@ TypeName Grammar::ParseSimpleTypeName() {
   }
   type.name.parts.push_back(TakeIdentifier());
   while (Accept('.')) type.name.parts.push_back(ParseLabel());
-  if (AtOperator("%")) FailUnsupported(token().position, "%TYPE");
   ParseTypeModifiers(type);
   return type;
 }

@@ -108,7 +108,17 @@ bool Grammar::ParseInfix(ExpressionPtr& left, LogicalExpression*& chain, Precede
 bool Grammar::ParseInfixKeyword(ExpressionPtr& left, LogicalExpression*& chain, Precedence min,
                                 bool restricted) {
   const Precedence precedence = InfixPrecedence();
-  if (precedence == Precedence::kLowest || precedence < min) return false;
+  if (precedence == Precedence::kLowest) {
+    // AT, OPERATOR and SIMILAR may be labels, but not where PostgreSQL's parser, which sees no
+    // further than the word, takes them for an operator on an operand.
+    const Precedence taken = At(Keyword::kAt)         ? Precedence::kAtTimeZone
+                             : At(Keyword::kOperator) ? Precedence::kOther
+                             : At(Keyword::kSimilar)  ? Precedence::kLike
+                                                      : Precedence::kLowest;
+    if (min > Precedence::kLowest && min <= taken) FailSyntaxAt(Peek(1));
+    return false;
+  }
+  if (precedence < min) return false;
   if (restricted && precedence != Precedence::kOther) {
     // Of the operators that are words a b_expr has only OPERATOR(…) and IS [NOT] DISTINCT FROM.
     if (!At(Keyword::kIs)) return false;
@@ -614,7 +624,7 @@ ExpressionPtr Grammar::ParseParenthesised() {
 
 // Subscripts and fields after a value that may carry them.
 ExpressionPtr Grammar::ParseIndirection(ExpressionPtr operand) {
-  while (operand != nullptr) {
+  for (bool first = true; operand != nullptr; first = false) {
     const Position position = token().position;
     if (Accept('[')) {
       auto subscript = std::make_unique<SubscriptExpression>(position);
@@ -624,6 +634,7 @@ ExpressionPtr Grammar::ParseIndirection(ExpressionPtr operand) {
         if (!At(']')) subscript->high = ParseExpression();
       }
       Expect(']');
+      subscript->separate = first && operand->kind == ExpressionKind::kSubscript;
       subscript->operand = std::move(operand);
       operand = std::move(subscript);
     } else if (Accept('.')) {

@@ -124,7 +124,7 @@ size_t FindContinuation(absl::string_view text, size_t after_quote) {
     if (IsSpace(text[i])) {
       newline = newline || text[i] == '\n' || text[i] == '\r';
       ++i;
-    } else if (newline && text.substr(i, 2) == "--") {
+    } else if (text.substr(i, 2) == "--") {
       i = std::min(text.find_first_of("\n\r", i), text.size());
     } else {
       break;
