@@ -1,0 +1,166 @@
+#include "tests/engine/crash/workload.h"
+
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/random.h"
+#include "engine/base/status.h"
+#include "engine/key_codec.h"
+#include "engine/row_codec.h"
+
+namespace kyrodb::engine {
+namespace {
+
+constexpr absl::string_view kTable = "crash";
+constexpr uint32_t kDimensions = 3;
+constexpr uint64_t kIdCount = 12;
+
+absl::Status PutRow(Transaction& transaction, const TableSchema& table, int64_t id,
+                    const CrashRow& row) {
+  const Row values = {Value(id), Value(row.body),
+                      row.embedding.empty() ? Value() : Value(row.embedding)};
+  KYRO_ASSIGN_OR_RETURN(const std::string key, EncodeKey(table, values));
+  KYRO_ASSIGN_OR_RETURN(const std::string bytes, EncodeRow(table, values));
+  return transaction.Put(table.id, key, bytes);
+}
+
+absl::StatusOr<CrashRow> ToCrashRow(const TableSchema& table, absl::string_view bytes) {
+  KYRO_ASSIGN_OR_RETURN(const Row row, DecodeRow(table, bytes));
+  CrashRow result{.body = std::get<std::string>(row[1]), .embedding = {}};
+  if (!IsNull(row[2])) result.embedding = std::get<std::vector<float>>(row[2]);
+  return result;
+}
+
+absl::StatusOr<CrashModel> ReadAll(Transaction& transaction, const TableSchema& table) {
+  CrashModel rows;
+  KYRO_ASSIGN_OR_RETURN(const std::unique_ptr<Iterator> iterator,
+                        transaction.Scan(table.id, KeyRange{}));
+  for (; iterator->Valid(); iterator->Next()) {
+    KYRO_ASSIGN_OR_RETURN(const Row key, DecodeKey(table, iterator->key()));
+    KYRO_ASSIGN_OR_RETURN(CrashRow row, ToCrashRow(table, iterator->value()));
+    rows[std::get<int64_t>(key[0])] = std::move(row);
+  }
+  KYRO_RETURN_IF_ERROR(iterator->status());
+  return rows;
+}
+
+// Empty, or how point look-ups or the vector index differ from `expected`.
+std::string CheckAccessPaths(Transaction& transaction, const TableSchema& table,
+                             const CrashModel& expected) {
+  uint64_t with_vector = 0;
+  for (int64_t id = 0; id <= static_cast<int64_t>(kIdCount); ++id) {
+    const absl::StatusOr<std::optional<std::string>> found =
+        transaction.Get(table.id, EncodeRowId(id));
+    if (!found.ok()) return found.status().ToString();
+    auto it = expected.find(id);
+    if (found->has_value() != (it != expected.end())) {
+      return absl::StrCat("point look-up of ", id, " and scan differ");
+    }
+    if (it != expected.end() && !it->second.embedding.empty()) ++with_vector;
+  }
+  if (table.indexes.empty()) return "";
+  const std::vector<float> query(kDimensions, 0.5f);
+  const absl::StatusOr<NearestAnswer> answer = transaction.Nearest(
+      {.table = table.id, .index = table.indexes[0].id, .query = query, .limit = 100},
+      [](absl::string_view, absl::string_view) { return true; });
+  if (!answer.ok()) return answer.status().ToString();
+  if (answer->neighbors.size() != with_vector) {
+    return absl::StrCat("vector index finds ", answer->neighbors.size(), " rows of ", with_vector);
+  }
+  return "";
+}
+
+}  // namespace
+
+absl::Status CrashHistory::CreateTable(Database& database) {
+  std::unique_ptr<Transaction> transaction = database.Begin();
+  TableSchema schema{.name = std::string(kTable)};
+  schema.columns.push_back({.name = "id", .type = {TypeId::kBigint}});
+  schema.columns.push_back({.name = "body", .type = {TypeId::kText}});
+  schema.columns.push_back({.name = "embedding", .type = {TypeId::kVector, kDimensions}});
+  schema.primary_key = {0};
+  states_.push_back({});
+  KYRO_ASSIGN_OR_RETURN(const ObjectId table, transaction->CreateTable(std::move(schema)));
+  KYRO_RETURN_IF_ERROR(transaction->Commit().status());
+  acknowledged_ = 1;
+  transaction = database.Begin();
+  states_.push_back({});
+  KYRO_RETURN_IF_ERROR(
+      transaction->CreateIndex(table, {.name = "crash_idx", .column = 2}).status());
+  KYRO_RETURN_IF_ERROR(transaction->Commit().status());
+  acknowledged_ = 2;
+  return absl::OkStatus();
+}
+
+absl::Status CrashHistory::Commit(Database& database) {
+  const uint64_t number = states_.size();
+  Random random(SplitMix64(seed_ ^ SplitMix64(number)) ^ timeline_);
+  CrashModel next = states_.back();
+  std::unique_ptr<Transaction> transaction = database.Begin();
+  const std::shared_ptr<const TableSchema> table = transaction->catalog()->FindTable(kTable);
+  if (table == nullptr) return absl::InternalError("table is gone");
+  const auto put = [&](int64_t id, CrashRow row) {
+    next[id] = row;
+    return PutRow(*transaction, *table, id, row);
+  };
+  for (uint64_t n = random.Uniform(4); n > 0; --n) {
+    const auto id = static_cast<int64_t>(1 + random.Uniform(kIdCount));
+    if (random.OneIn(4)) {
+      next.erase(id);
+      KYRO_RETURN_IF_ERROR(transaction->Delete(table->id, EncodeRowId(id)));
+      continue;
+    }
+    // Sizes that are no multiple of a sector.
+    CrashRow row{.body = absl::StrCat("commit ", number, " of timeline ", timeline_, " ",
+                                      std::string(random.Uniform(700), 'x')),
+                 .embedding = {}};
+    if (!random.OneIn(4)) {
+      for (uint32_t i = 0; i < kDimensions; ++i) {
+        row.embedding.push_back(static_cast<float>(random.Unit()));
+      }
+    }
+    KYRO_RETURN_IF_ERROR(put(id, std::move(row)));
+  }
+  KYRO_RETURN_IF_ERROR(put(0, {.body = absl::StrCat(number, " ", timeline_), .embedding = {}}));
+  states_.push_back(std::move(next));
+  KYRO_RETURN_IF_ERROR(transaction->Commit().status());
+  acknowledged_ = number;
+  return absl::OkStatus();
+}
+
+std::string CrashHistory::VerifyAndContinue(Database& database) {
+  if (!database.recovery().damage.empty()) {
+    return absl::StrCat("recovery reports damage: ", database.recovery().damage);
+  }
+  std::unique_ptr<Transaction> transaction = database.Begin();
+  const std::shared_ptr<const TableSchema> table = transaction->catalog()->FindTable(kTable);
+  uint64_t number = 0;
+  if (table == nullptr) {
+    if (acknowledged_ > 0) return "the table's definition is lost";
+  } else {
+    absl::StatusOr<CrashModel> rows = ReadAll(*transaction, *table);
+    if (!rows.ok()) return rows.status().ToString();
+    number = table->indexes.empty() ? 1 : 2;
+    if (auto it = rows->find(0); it != rows->end()) number = std::stoull(it->second.body);
+    if (number < acknowledged_) {
+      return absl::StrCat("commit ", acknowledged_, " was acknowledged, recovered is ", number);
+    }
+    if (number > attempted()) {
+      return absl::StrCat("commit ", number, " was never made, the last was ", attempted());
+    }
+    if (*rows != states_[number]) {
+      return absl::StrCat("rows are not those after commit ", number, ": ", rows->size(),
+                          " rows, expected ", states_[number].size());
+    }
+    if (std::string wrong = CheckAccessPaths(*transaction, *table, *rows); !wrong.empty()) {
+      return wrong;
+    }
+  }
+  states_.resize(number + 1);
+  acknowledged_ = number;
+  ++timeline_;
+  return "";
+}
+
+}  // namespace kyrodb::engine

@@ -1,0 +1,54 @@
+// The crash tests' workload and its oracle. Commit number n writes what `Model` says that n commits
+// give; commit numbers are rows of the table itself, so that what is recovered tells which prefix
+// of the history it is.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "engine/database.h"
+#include "engine/schema.h"
+
+namespace kyrodb::engine {
+
+// Rows by id. Each commit upserts some, deletes some, and sets row 0 to its own number.
+struct CrashRow {
+  std::string body;
+  std::vector<float> embedding;
+  bool operator==(const CrashRow&) const = default;
+};
+using CrashModel = std::map<int64_t, CrashRow>;
+
+// A history: commits of one or more timelines (a new one begins at each recovery). A commit's
+// content depends on its number and its timeline, so that a commit of a dead timeline is
+// recognised.
+class CrashHistory {
+ public:
+  explicit CrashHistory(uint64_t seed) : seed_(seed) {}
+
+  // Creates table and index; counts as commits 1 and 2 and writes no rows.
+  absl::Status CreateTable(Database& database);
+  // The next commit; acknowledged when OK.
+  absl::Status Commit(Database& database);
+
+  // What the database must hold is the state after n commits, acknowledged <= n <= attempted.
+  // Compares everything: rows by scan and by point look-up, and the vector index's answer. Empty,
+  // or what is wrong. On success the history goes on from there on a new timeline.
+  std::string VerifyAndContinue(Database& database);
+
+  uint64_t acknowledged() const { return acknowledged_; }
+  uint64_t attempted() const { return states_.size() - 1; }
+
+ private:
+  uint64_t seed_;
+  uint64_t timeline_ = 1;
+  uint64_t acknowledged_ = 0;
+  // states_[n]: after n commits of this timeline.
+  std::vector<CrashModel> states_{CrashModel{}};
+};
+
+}  // namespace kyrodb::engine
