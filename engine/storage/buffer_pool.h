@@ -80,7 +80,7 @@ class BufferPool {
   using Key = std::pair<uint64_t, uint64_t>;  // file number, page number
   static constexpr size_t kShardCount = 16;
 
-  struct Shard {
+  struct alignas(64) Shard {
     absl::Mutex mutex;
     absl::flat_hash_map<Key, std::shared_ptr<Frame>> frames ABSL_GUARDED_BY(mutex);
     // The clock: loaded frames in a ring, and the hand. New frames stand just behind the hand.

@@ -54,10 +54,11 @@ std::shared_ptr<const SpaceVersion> KeySpace::version() const {
   return version_;
 }
 
-void KeySpace::SetVersion(std::shared_ptr<const SpaceVersion> version) {
-  // The old version may be the last holder of memtables and runs: it is let go outside the lock.
+std::shared_ptr<const SpaceVersion> KeySpace::SetVersion(
+    std::shared_ptr<const SpaceVersion> version) {
   absl::MutexLock lock(&mutex_);
   version_.swap(version);
+  return version;
 }
 
 void KeySpace::Apply(Lsn lsn, EntryKind kind, absl::string_view key, absl::string_view value) {
@@ -168,7 +169,8 @@ std::shared_ptr<const MemTable> KeySpace::Freeze() {
   next->frozen.insert(next->frozen.begin(), frozen);
   next->active = std::make_shared<MemTable>();
   active_ = next->active.get();
-  SetVersion(std::move(next));
+  // The old version holds nothing that the new one does not.
+  SetVersion(std::move(next)).reset();
   return frozen;
 }
 
@@ -212,11 +214,13 @@ absl::StatusOr<std::shared_ptr<const Run>> KeySpace::WriteFlush(
 
 void KeySpace::InstallFlush(std::shared_ptr<const Run> run,
                             std::span<const std::shared_ptr<const MemTable>> frozen) {
+  // May be the last holder of what was replaced, so it is let go outside the lock.
+  std::shared_ptr<const SpaceVersion> old;
   absl::MutexLock install(&install_mutex_);
   auto next = std::make_shared<SpaceVersion>(*version());
   Replace(&next->frozen, FindPart(next->frozen, frozen), frozen.size());
   if (run != nullptr) next->runs.insert(next->runs.begin(), std::move(run));
-  SetVersion(std::move(next));
+  old = SetVersion(std::move(next));
 }
 
 absl::StatusOr<std::shared_ptr<const Run>> KeySpace::WriteCompaction(
@@ -239,6 +243,8 @@ absl::StatusOr<std::shared_ptr<const Run>> KeySpace::WriteCompaction(
 
 void KeySpace::InstallCompaction(std::shared_ptr<const Run> run,
                                  std::span<const std::shared_ptr<const Run>> runs) {
+  // May be the last holder of what was replaced, so it is let go outside the lock.
+  std::shared_ptr<const SpaceVersion> old;
   absl::MutexLock install(&install_mutex_);
   auto next = std::make_shared<SpaceVersion>(*version());
   const size_t begin = FindPart(next->runs, runs);
@@ -246,8 +252,8 @@ void KeySpace::InstallCompaction(std::shared_ptr<const Run> run,
   if (run != nullptr) {
     next->runs.insert(next->runs.begin() + static_cast<std::ptrdiff_t>(begin), std::move(run));
   }
-  SetVersion(std::move(next));
-  for (const auto& old : runs) old->MarkObsolete(&context_.obsolete_files);
+  old = SetVersion(std::move(next));
+  for (const auto& replaced : runs) replaced->MarkObsolete(&context_.obsolete_files);
 }
 
 void KeySpace::MarkAllObsolete() {

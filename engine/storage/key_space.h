@@ -122,7 +122,9 @@ class KeySpace {
   Lsn flushed_lsn() const;
 
  private:
-  void SetVersion(std::shared_ptr<const SpaceVersion> version) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Returns the version before.
+  std::shared_ptr<const SpaceVersion> SetVersion(std::shared_ptr<const SpaceVersion> version)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<std::shared_ptr<const Run>> WriteRun(
       std::vector<std::unique_ptr<InternalIterator>> sources, absl::string_view path,
       const RunWriterOptions& options, const RetentionPolicy& policy, bool is_oldest) const;

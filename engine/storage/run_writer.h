@@ -33,7 +33,7 @@ struct RunWriterOptions {
 //                 version out of order or a key outside the given bounds; errors of the disk as
 //                 they are.
 // Thread-safety:  one thread at a time.
-// Cost:           24 bytes of memory a key, and the versions of one key at a time.
+// Cost:           20 bytes of memory a key, and the versions of one key at a time.
 class RunWriter {
  public:
   static absl::StatusOr<std::unique_ptr<RunWriter>> Create(FileSystem& file_system,
