@@ -217,6 +217,25 @@ TEST_P(VectorIndexTest, RemovedLabelsNeverComeBack) {
   EXPECT_THAT(SearchOrDie(*index_, clusters.Next(), {.k = 10}), IsEmpty());
 }
 
+TEST_P(VectorIndexTest, AWalkPassesThroughRemovedVectorsAndLeavesThemOut) {
+  // Most are left, so a graph walks rather than scans.
+  Make(16);
+  Clusters clusters(16, 50, 16);
+  for (uint64_t i = 0; i < 6000; ++i) Add(i, clusters.Next());
+  for (uint64_t i = 0; i < 6000; i += 3) Remove(i);
+  double recall = 0;
+  for (int q = 0; q < 50; ++q) {
+    const Floats query = clusters.Next();
+    SearchStatistics statistics;
+    const auto found = SearchOrDie(*index_, query, {.k = 10, .ef = 60}, &statistics);
+    ASSERT_EQ(found.size(), 10u);
+    EXPECT_EQ(statistics.exact, kind().exact);
+    for (const Neighbor& neighbor : found) EXPECT_NE(neighbor.label % 3, 0u);
+    recall += Recall(found, NearestByDefinition(metric(), vectors_, query, 10)) / 50;
+  }
+  EXPECT_GE(recall, 0.9);
+}
+
 TEST_P(VectorIndexTest, ALabelCanBeUsedAgainForAnotherVector) {
   Make(2);
   Add(7, {1, 0});
