@@ -68,15 +68,15 @@ class RunTest : public StorageTest {
       ExpectGet(run, model, probe, kLsnMax);
       iterator->Seek(probe);
       ASSERT_TRUE(iterator->status().ok()) << iterator->status();
-      auto expected = ModelLines(Model(
-          model.lower_bound(probe),
-          std::next(
-              model.lower_bound(probe),
-              std::min<std::ptrdiff_t>(3, std::distance(model.lower_bound(probe), model.end())))));
+      const auto bound = model.lower_bound(probe);
+      Model next_keys;
+      for (auto entry = bound; entry != model.end() && next_keys.size() < 3; ++entry) {
+        next_keys.insert(*entry);
+      }
+      const std::vector<std::string> expected = ModelLines(next_keys);
       ASSERT_EQ(IteratorLines(*iterator, expected.size()), expected) << absl::CHexEscape(probe);
       const auto before = run.KeyBefore(probe);
       ASSERT_TRUE(before.ok()) << before.status();
-      const auto bound = model.lower_bound(probe);
       ASSERT_EQ(before->has_value(), bound != model.begin()) << absl::CHexEscape(probe);
       if (before->has_value()) {
         ASSERT_EQ(**before, std::prev(bound)->first);
