@@ -74,10 +74,10 @@ std::string Verify(Database& database, const KillOracle& oracle,
       return absl::StrCat("hole: writer ", writer, " has row ", number, " after ", found[writer]);
     }
     found[writer] = number;
-    // A row that was never acknowledged can only be the last one, of the life just killed.
+    // A row that was never acknowledged can only be the last one, of the last life that wrote.
     const bool acknowledged = number <= oracle.acknowledged[writer];
     const uint32_t life =
-        acknowledged ? oracle.row_life[writer][number].load() : oracle.life.load() - 1;
+        acknowledged ? oracle.row_life[writer][number].load() : oracle.verified_life.load();
     if (*row != MakeRow(writer, number, life)) {
       return absl::StrCat("phantom: writer ", writer, " row ", number, " is not that of life ",
                           life, ": ", std::get<std::string>((*row)[2]).substr(0, 12));
@@ -166,7 +166,7 @@ int Run(int argc, char** argv) {
   for (size_t writer = 0; writer < kKillWriterCount; ++writer) {
     // A last row that was written but not acknowledged counts from now on.
     if (found[writer] > oracle.acknowledged[writer]) {
-      oracle.row_life[writer][found[writer]] = life - 1;
+      oracle.row_life[writer][found[writer]] = oracle.verified_life.load();
       oracle.acknowledged[writer] = found[writer];
     }
   }
