@@ -39,8 +39,8 @@ namespace {
 
 struct Flags {
   uint64_t keys = 10'000'000;
-  uint64_t lookups = 2'000'000;
-  uint64_t rounds = 7;
+  uint64_t lookups = 1'000'000;
+  uint64_t rounds = 5;
   uint64_t seed = 1;
   uint64_t epsilon = 16;
   std::string cases = "dense_with_gaps,uniform,lognormal,clustered,outliers";
