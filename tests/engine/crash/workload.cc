@@ -124,9 +124,13 @@ absl::Status CrashHistory::Commit(Database& database) {
   }
   KYRO_RETURN_IF_ERROR(put(0, {.body = absl::StrCat(number, " ", timeline_), .embedding = {}}));
   states_.push_back(std::move(next));
-  KYRO_RETURN_IF_ERROR(transaction->Commit().status());
-  acknowledged_ = number;
-  return absl::OkStatus();
+  const absl::Status status = transaction->Commit().status();
+  if (status.ok()) {
+    acknowledged_ = number;
+  } else if (!absl::IsUnavailable(status)) {
+    states_.pop_back();  // refused: nothing of it may ever be found
+  }
+  return status;
 }
 
 std::string CrashHistory::VerifyAndContinue(Database& database) {

@@ -32,7 +32,8 @@ class CrashHistory {
 
   // Creates table and index; counts as commits 1 and 2 and writes no rows.
   absl::Status CreateTable(Database& database);
-  // The next commit; acknowledged when OK.
+  // The next commit; acknowledged when OK. After `Unavailable` ("outcome unknown") the database may
+  // hold it or not; after any other error it must not.
   absl::Status Commit(Database& database);
 
   // What the database must hold is the state after n commits, acknowledged <= n <= attempted.
