@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "absl/base/attributes.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -33,12 +34,32 @@ class Writer {
   void Base(const Expression& expression);
   static bool IsAtomic(const Expression& expression);
 
-  void Literal(const LiteralExpression& literal);
+  // Each kind of expression in a frame of its own: nesting costs stack, and a frame that held the
+  // needs of all kinds would cost too much of it.
+  ABSL_ATTRIBUTE_NOINLINE void Piece(const StarExpression& star);
+  ABSL_ATTRIBUTE_NOINLINE void Piece(const UnaryExpression& unary);
+  ABSL_ATTRIBUTE_NOINLINE void Piece(const BinaryExpression& binary);
+  ABSL_ATTRIBUTE_NOINLINE void Piece(const LogicalExpression& logical);
+  ABSL_ATTRIBUTE_NOINLINE void Piece(const IsTestExpression& test);
+  ABSL_ATTRIBUTE_NOINLINE void Piece(const DistinctFromExpression& distinct);
+  ABSL_ATTRIBUTE_NOINLINE void Piece(const BetweenExpression& between);
+  ABSL_ATTRIBUTE_NOINLINE void Piece(const InListExpression& in);
+  ABSL_ATTRIBUTE_NOINLINE void Piece(const LikeExpression& like);
+  ABSL_ATTRIBUTE_NOINLINE void Piece(const CastExpression& cast);
+  ABSL_ATTRIBUTE_NOINLINE void Piece(const CaseExpression& node);
+  ABSL_ATTRIBUTE_NOINLINE void Piece(const CoalesceExpression& node);
+  ABSL_ATTRIBUTE_NOINLINE void Piece(const SpecialValueExpression& special);
+  ABSL_ATTRIBUTE_NOINLINE void Piece(const QuantifiedExpression& quantified);
+  ABSL_ATTRIBUTE_NOINLINE void Piece(const RowExpression& row);
+  ABSL_ATTRIBUTE_NOINLINE void Piece(const SubscriptExpression& subscript);
+  ABSL_ATTRIBUTE_NOINLINE void Piece(const FieldExpression& field);
+  ABSL_ATTRIBUTE_NOINLINE void Piece(const CollateExpression& collate);
+  ABSL_ATTRIBUTE_NOINLINE void Literal(const LiteralExpression& literal);
   void Operator(absl::string_view op, const std::vector<Identifier>& schema);
-  void Subquery(const SubqueryExpression& subquery);
-  void Function(const FunctionExpression& call);
-  void PlainCall(const FunctionExpression& call);
-  void SpecialCall(const FunctionExpression& call);
+  ABSL_ATTRIBUTE_NOINLINE void Subquery(const SubqueryExpression& subquery);
+  ABSL_ATTRIBUTE_NOINLINE void Function(const FunctionExpression& call);
+  ABSL_ATTRIBUTE_NOINLINE void PlainCall(const FunctionExpression& call);
+  ABSL_ATTRIBUTE_NOINLINE void SpecialCall(const FunctionExpression& call);
   void Window(const WindowSpecification& window);
   void Bound(const FrameBound& bound);
   void List(const std::vector<ExpressionPtr>& list);
@@ -51,7 +72,7 @@ class Writer {
   void Select(const SelectBody& select);
   void Grouping(const GroupingElement& element);
   void From(const std::vector<TableRefPtr>& tables);
-  void Table(const TableRef& table);
+  ABSL_ATTRIBUTE_NOINLINE void Table(const TableRef& table);
   void TableAlias(const Alias& alias);
   void With(const WithClause& with);
   void Statement(const sql::Statement& statement);
@@ -450,6 +471,175 @@ absl::string_view SpecialValueText(SpecialValue value) {
   return "";
 }
 
+void Writer::Piece(const StarExpression& star) {
+  Write(star.qualifier);
+  Add(star.qualifier.empty() ? "*" : ".*");
+}
+
+void Writer::Piece(const UnaryExpression& unary) {
+  Operator(unary.op, unary.op_schema);
+  Add(" ");
+  Operand(*unary.operand);
+}
+
+void Writer::Piece(const BinaryExpression& binary) {
+  Operand(*binary.left);
+  Add(" ");
+  Operator(binary.op, binary.op_schema);
+  Add(" ");
+  Operand(*binary.right);
+}
+
+void Writer::Piece(const LogicalExpression& logical) {
+  absl::string_view separator;
+  for (const ExpressionPtr& operand : logical.operands) {
+    Add(separator);
+    Operand(*operand);
+    separator = logical.is_and ? " AND " : " OR ";
+  }
+}
+
+void Writer::Piece(const IsTestExpression& test) {
+  Operand(*test.operand);
+  Add(test.negated ? " IS NOT " : " IS ");
+  switch (test.test) {
+    case IsTest::kNull:
+      Add("NULL");
+      break;
+    case IsTest::kTrue:
+      Add("TRUE");
+      break;
+    case IsTest::kFalse:
+      Add("FALSE");
+      break;
+    case IsTest::kUnknown:
+      Add("UNKNOWN");
+      break;
+  }
+}
+
+void Writer::Piece(const DistinctFromExpression& distinct) {
+  Operand(*distinct.left);
+  Add(distinct.negated ? " IS NOT DISTINCT FROM " : " IS DISTINCT FROM ");
+  Operand(*distinct.right);
+}
+
+void Writer::Piece(const BetweenExpression& between) {
+  Operand(*between.operand);
+  Add(between.negated ? " NOT BETWEEN " : " BETWEEN ", between.symmetric ? "SYMMETRIC " : "");
+  Operand(*between.low);
+  Add(" AND ");
+  Operand(*between.high);
+}
+
+void Writer::Piece(const InListExpression& in) {
+  Operand(*in.operand);
+  Add(in.negated ? " NOT IN (" : " IN (");
+  List(in.items);
+  Add(")");
+}
+
+void Writer::Piece(const LikeExpression& like) {
+  Operand(*like.operand);
+  Add(like.negated ? " NOT" : "", like.type == LikeType::kLike    ? " LIKE "
+                                  : like.type == LikeType::kIlike ? " ILIKE "
+                                                                  : " SIMILAR TO ");
+  Operand(*like.pattern);
+  if (like.escape != nullptr) {
+    Add(" ESCAPE ");
+    Operand(*like.escape);
+  }
+}
+
+void Writer::Piece(const CastExpression& cast) {
+  Operand(*cast.operand);
+  Add("::");
+  Write(cast.type);
+}
+
+void Writer::Piece(const CaseExpression& node) {
+  Add("CASE");
+  if (node.operand != nullptr) {
+    Add(" ");
+    Operand(*node.operand);
+  }
+  for (const CaseBranch& branch : node.branches) {
+    Add(" WHEN ");
+    Write(*branch.when);
+    Add(" THEN ");
+    Write(*branch.then);
+  }
+  if (node.otherwise != nullptr) {
+    Add(" ELSE ");
+    Write(*node.otherwise);
+  }
+  Add(" END");
+}
+
+void Writer::Piece(const CoalesceExpression& node) {
+  Add(node.type == CoalesceType::kCoalesce   ? "COALESCE("
+      : node.type == CoalesceType::kNullif   ? "NULLIF("
+      : node.type == CoalesceType::kGreatest ? "GREATEST("
+                                             : "LEAST(");
+  List(node.arguments);
+  Add(")");
+}
+
+void Writer::Piece(const SpecialValueExpression& special) {
+  Add(SpecialValueText(special.value));
+  if (special.precision.has_value()) {
+    absl::StrAppend(&out_, "(", *special.precision, ")");
+  }
+}
+
+void Writer::Piece(const QuantifiedExpression& quantified) {
+  Operand(*quantified.operand);
+  Add(" ");
+  Operator(quantified.op, quantified.op_schema);
+  Add(quantified.is_all ? " ALL (" : " ANY (");
+  Write(*quantified.array);
+  Add(")");
+}
+
+void Writer::Piece(const RowExpression& row) {
+  Add(row.explicit_row ? "ROW(" : "(");
+  List(row.elements);
+  Add(")");
+}
+
+void Writer::Piece(const SubscriptExpression& subscript) {
+  if (subscript.separate) {
+    Add("(");
+    Write(*subscript.operand);
+    Add(")");
+  } else {
+    Base(*subscript.operand);
+  }
+  Add("[");
+  if (subscript.low != nullptr) Write(*subscript.low);
+  if (subscript.slice) Add(":");
+  if (subscript.high != nullptr) Write(*subscript.high);
+  Add("]");
+}
+
+void Writer::Piece(const FieldExpression& field) {
+  // t.a would be a column of t: the value in front stands in parentheses.
+  if (field.operand->kind == ExpressionKind::kColumn) {
+    Add("(");
+    Write(*field.operand);
+    Add(")");
+  } else {
+    Base(*field.operand);
+  }
+  Add(".", field.star ? "*" : QuoteIdentifier(field.field.name));
+}
+
+void Writer::Piece(const CollateExpression& collate) {
+  Operand(*collate.operand);
+  Add(" COLLATE ");
+  Write(collate.collation);
+}
+
 void Writer::Write(const Expression& expression) {
   switch (expression.kind) {
     case ExpressionKind::kLiteral:
@@ -461,208 +651,75 @@ void Writer::Write(const Expression& expression) {
     case ExpressionKind::kColumn:
       Write(expression.As<ColumnExpression>().name);
       break;
-    case ExpressionKind::kStar: {
-      const auto& star = expression.As<StarExpression>();
-      Write(star.qualifier);
-      Add(star.qualifier.empty() ? "*" : ".*");
+    case ExpressionKind::kStar:
+      Piece(expression.As<StarExpression>());
       break;
-    }
-    case ExpressionKind::kUnary: {
-      const auto& unary = expression.As<UnaryExpression>();
-      Operator(unary.op, unary.op_schema);
-      Add(" ");
-      Operand(*unary.operand);
+    case ExpressionKind::kUnary:
+      Piece(expression.As<UnaryExpression>());
       break;
-    }
-    case ExpressionKind::kBinary: {
-      const auto& binary = expression.As<BinaryExpression>();
-      Operand(*binary.left);
-      Add(" ");
-      Operator(binary.op, binary.op_schema);
-      Add(" ");
-      Operand(*binary.right);
+    case ExpressionKind::kBinary:
+      Piece(expression.As<BinaryExpression>());
       break;
-    }
-    case ExpressionKind::kLogical: {
-      const auto& logical = expression.As<LogicalExpression>();
-      absl::string_view separator;
-      for (const ExpressionPtr& operand : logical.operands) {
-        Add(separator);
-        Operand(*operand);
-        separator = logical.is_and ? " AND " : " OR ";
-      }
+    case ExpressionKind::kLogical:
+      Piece(expression.As<LogicalExpression>());
       break;
-    }
     case ExpressionKind::kNot:
       Add("NOT ");
       Operand(*expression.As<NotExpression>().operand);
       break;
-    case ExpressionKind::kIsTest: {
-      const auto& test = expression.As<IsTestExpression>();
-      Operand(*test.operand);
-      Add(test.negated ? " IS NOT " : " IS ");
-      switch (test.test) {
-        case IsTest::kNull:
-          Add("NULL");
-          break;
-        case IsTest::kTrue:
-          Add("TRUE");
-          break;
-        case IsTest::kFalse:
-          Add("FALSE");
-          break;
-        case IsTest::kUnknown:
-          Add("UNKNOWN");
-          break;
-      }
+    case ExpressionKind::kIsTest:
+      Piece(expression.As<IsTestExpression>());
       break;
-    }
-    case ExpressionKind::kDistinctFrom: {
-      const auto& distinct = expression.As<DistinctFromExpression>();
-      Operand(*distinct.left);
-      Add(distinct.negated ? " IS NOT DISTINCT FROM " : " IS DISTINCT FROM ");
-      Operand(*distinct.right);
+    case ExpressionKind::kDistinctFrom:
+      Piece(expression.As<DistinctFromExpression>());
       break;
-    }
-    case ExpressionKind::kBetween: {
-      const auto& between = expression.As<BetweenExpression>();
-      Operand(*between.operand);
-      Add(between.negated ? " NOT BETWEEN " : " BETWEEN ", between.symmetric ? "SYMMETRIC " : "");
-      Operand(*between.low);
-      Add(" AND ");
-      Operand(*between.high);
+    case ExpressionKind::kBetween:
+      Piece(expression.As<BetweenExpression>());
       break;
-    }
-    case ExpressionKind::kInList: {
-      const auto& in = expression.As<InListExpression>();
-      Operand(*in.operand);
-      Add(in.negated ? " NOT IN (" : " IN (");
-      List(in.items);
-      Add(")");
+    case ExpressionKind::kInList:
+      Piece(expression.As<InListExpression>());
       break;
-    }
-    case ExpressionKind::kLike: {
-      const auto& like = expression.As<LikeExpression>();
-      Operand(*like.operand);
-      Add(like.negated ? " NOT" : "", like.type == LikeType::kLike    ? " LIKE "
-                                      : like.type == LikeType::kIlike ? " ILIKE "
-                                                                      : " SIMILAR TO ");
-      Operand(*like.pattern);
-      if (like.escape != nullptr) {
-        Add(" ESCAPE ");
-        Operand(*like.escape);
-      }
+    case ExpressionKind::kLike:
+      Piece(expression.As<LikeExpression>());
       break;
-    }
-    case ExpressionKind::kCast: {
-      const auto& cast = expression.As<CastExpression>();
-      Operand(*cast.operand);
-      Add("::");
-      Write(cast.type);
+    case ExpressionKind::kCast:
+      Piece(expression.As<CastExpression>());
       break;
-    }
-    case ExpressionKind::kCase: {
-      const auto& node = expression.As<CaseExpression>();
-      Add("CASE");
-      if (node.operand != nullptr) {
-        Add(" ");
-        Operand(*node.operand);
-      }
-      for (const CaseBranch& branch : node.branches) {
-        Add(" WHEN ");
-        Write(*branch.when);
-        Add(" THEN ");
-        Write(*branch.then);
-      }
-      if (node.otherwise != nullptr) {
-        Add(" ELSE ");
-        Write(*node.otherwise);
-      }
-      Add(" END");
+    case ExpressionKind::kCase:
+      Piece(expression.As<CaseExpression>());
       break;
-    }
-    case ExpressionKind::kCoalesce: {
-      const auto& node = expression.As<CoalesceExpression>();
-      Add(node.type == CoalesceType::kCoalesce   ? "COALESCE("
-          : node.type == CoalesceType::kNullif   ? "NULLIF("
-          : node.type == CoalesceType::kGreatest ? "GREATEST("
-                                                 : "LEAST(");
-      List(node.arguments);
-      Add(")");
+    case ExpressionKind::kCoalesce:
+      Piece(expression.As<CoalesceExpression>());
       break;
-    }
     case ExpressionKind::kFunction:
       Function(expression.As<FunctionExpression>());
       break;
-    case ExpressionKind::kSpecialValue: {
-      const auto& special = expression.As<SpecialValueExpression>();
-      Add(SpecialValueText(special.value));
-      if (special.precision.has_value()) {
-        absl::StrAppend(&out_, "(", *special.precision, ")");
-      }
+    case ExpressionKind::kSpecialValue:
+      Piece(expression.As<SpecialValueExpression>());
       break;
-    }
     case ExpressionKind::kSubquery:
       Subquery(expression.As<SubqueryExpression>());
       break;
-    case ExpressionKind::kQuantified: {
-      const auto& quantified = expression.As<QuantifiedExpression>();
-      Operand(*quantified.operand);
-      Add(" ");
-      Operator(quantified.op, quantified.op_schema);
-      Add(quantified.is_all ? " ALL (" : " ANY (");
-      Write(*quantified.array);
-      Add(")");
+    case ExpressionKind::kQuantified:
+      Piece(expression.As<QuantifiedExpression>());
       break;
-    }
     case ExpressionKind::kArray:
       Add("ARRAY[");
       List(expression.As<ArrayExpression>().elements);
       Add("]");
       break;
-    case ExpressionKind::kRow: {
-      const auto& row = expression.As<RowExpression>();
-      Add(row.explicit_row ? "ROW(" : "(");
-      List(row.elements);
-      Add(")");
+    case ExpressionKind::kRow:
+      Piece(expression.As<RowExpression>());
       break;
-    }
-    case ExpressionKind::kSubscript: {
-      const auto& subscript = expression.As<SubscriptExpression>();
-      if (subscript.separate) {
-        Add("(");
-        Write(*subscript.operand);
-        Add(")");
-      } else {
-        Base(*subscript.operand);
-      }
-      Add("[");
-      if (subscript.low != nullptr) Write(*subscript.low);
-      if (subscript.slice) Add(":");
-      if (subscript.high != nullptr) Write(*subscript.high);
-      Add("]");
+    case ExpressionKind::kSubscript:
+      Piece(expression.As<SubscriptExpression>());
       break;
-    }
-    case ExpressionKind::kField: {
-      const auto& field = expression.As<FieldExpression>();
-      // t.a would be a column of t: the value in front stands in parentheses.
-      if (field.operand->kind == ExpressionKind::kColumn) {
-        Add("(");
-        Write(*field.operand);
-        Add(")");
-      } else {
-        Base(*field.operand);
-      }
-      Add(".", field.star ? "*" : QuoteIdentifier(field.field.name));
+    case ExpressionKind::kField:
+      Piece(expression.As<FieldExpression>());
       break;
-    }
-    case ExpressionKind::kCollate: {
-      const auto& collate = expression.As<CollateExpression>();
-      Operand(*collate.operand);
-      Add(" COLLATE ");
-      Write(collate.collation);
+    case ExpressionKind::kCollate:
+      Piece(expression.As<CollateExpression>());
       break;
-    }
     case ExpressionKind::kDefault:
       Add("DEFAULT");
       break;
