@@ -23,7 +23,7 @@ using index::HnswGraph;
 
 constexpr absl::string_view kMagic = "KYROHNSW";
 constexpr uint32_t kVersion = 1;
-constexpr uint64_t kCapacityMin = 1024;
+constexpr uint64_t kFirstCapacity = 1024;
 
 // The two costs that a search weighs, counted in distances: a walk looks at about this many nodes
 // for each candidate it keeps, and an exact scan asks the filter about this many labels in the time
@@ -351,7 +351,7 @@ absl::Status CheckOptions(size_t dimensions, const HnswOptions& options) {
 absl::StatusOr<std::unique_ptr<VectorIndex>> CreateHnswIndex(Metric metric, size_t dimensions,
                                                              const HnswOptions& options) {
   KYRO_RETURN_IF_ERROR(CheckOptions(dimensions, options));
-  return HnswIndex::Create(metric, dimensions, options, kCapacityMin);
+  return HnswIndex::Create(metric, dimensions, options, kFirstCapacity);
 }
 
 absl::StatusOr<std::unique_ptr<VectorIndex>> LoadHnswIndex(absl::string_view bytes) {
@@ -377,7 +377,7 @@ absl::StatusOr<std::unique_ptr<VectorIndex>> LoadHnswIndex(absl::string_view byt
   }
   KYRO_ASSIGN_OR_RETURN(std::unique_ptr<HnswIndex> index,
                         HnswIndex::Create(static_cast<Metric>(metric), dimensions, options,
-                                          std::max(count, kCapacityMin)));
+                                          std::max<uint64_t>(count, 64)));
   KYRO_RETURN_IF_ERROR(index->LoadNodes(reader, count, entry_node));
   return index;
 }

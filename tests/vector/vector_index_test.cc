@@ -369,7 +369,7 @@ TEST_P(VectorIndexTest, DamageUnderAValidChecksumNeverCrashes) {
   const std::string bytes = SaveToString(*index_);
   Random random(14);
   int refused = 0;
-  for (int round = 0; round < 4000; ++round) {
+  for (int round = 0; round < 1200; ++round) {
     std::string damaged = bytes.substr(0, bytes.size() - 4);
     for (uint64_t n = 1 + random.Uniform(3); n > 0; --n) {
       const size_t at = 8 + 4 + random.Uniform(damaged.size() - 12);
@@ -389,7 +389,7 @@ TEST_P(VectorIndexTest, DamageUnderAValidChecksumNeverCrashes) {
               std::min<size_t>(5, (*loaded)->size()));
     EXPECT_TRUE((*loaded)->Add(1, query).ok() || (*loaded)->Contains(1));
   }
-  EXPECT_GT(refused, 400);
+  EXPECT_GT(refused, 120);
 }
 
 TEST_P(VectorIndexTest, ANewerVersionIsRefusedPolitely) {
