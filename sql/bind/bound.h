@@ -1,0 +1,138 @@
+// Statements after binding: what the planner is given.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/schema.h"
+#include "sql/bind/expression.h"
+#include "sql/session.h"
+#include "sql/virtual_table.h"
+
+namespace kyrodb::sql {
+
+enum class RelationKind { kTable, kVirtual, kSeries, kSubquery };
+
+// One entry of FROM. Its columns lie in slots [slot_begin, slot_begin + columns.size()) of the row.
+struct BoundRelation {
+  RelationKind kind = RelationKind::kTable;
+  std::string alias;
+  std::vector<ResultColumn> columns;
+  uint32_t slot_begin = 0;
+  std::shared_ptr<const engine::TableSchema> table;
+  std::shared_ptr<const VirtualTable> virtual_table;
+  std::vector<BoundPtr> arguments;  // of generate_series
+  std::shared_ptr<BoundQuery> query;
+  // Which columns anything reads; the others are not decoded.
+  std::vector<bool> used;
+  // The slot that gets the row's key in bytes, where a write needs it.
+  std::optional<uint32_t> key_slot;
+  // It names columns of relations before it: those are its level 1.
+  bool lateral = false;
+};
+
+struct BoundFrom {
+  // A leaf names a relation; otherwise both sides are set.
+  uint32_t relation = 0;
+  JoinType type = JoinType::kInner;
+  std::unique_ptr<BoundFrom> left;
+  std::unique_ptr<BoundFrom> right;
+  BoundPtr condition;  // null: none
+};
+
+struct BoundAggregate {
+  const AggregateFunction* function = nullptr;
+  std::vector<BoundPtr> arguments;
+  bool distinct = false;
+  BoundPtr filter;
+  std::string text;  // for EXPLAIN
+};
+
+struct BoundSelect {
+  std::vector<BoundRelation> relations;
+  std::vector<std::unique_ptr<BoundFrom>> from;  // a comma list; empty: one row without columns
+  uint32_t width = 0;                            // slots of the row
+  std::vector<BoundPtr> where;                   // all must hold
+  bool grouped = false;
+  std::vector<BoundAggregate> aggregates;
+  std::vector<BoundPtr> group_keys;
+  BoundPtr having;
+  // What is computed: the visible columns first, then those that only ORDER BY needs.
+  std::vector<BoundPtr> outputs;
+  bool distinct = false;
+};
+
+struct BoundSetOperation {
+  SetOperation operation = SetOperation::kUnion;
+  bool all = false;
+  std::shared_ptr<BoundQuery> left;
+  std::shared_ptr<BoundQuery> right;
+};
+
+struct SortKey {
+  uint32_t slot = 0;  // of the output row
+  Type type;
+  bool descending = false;
+  bool nulls_first = false;
+};
+
+// Exactly one of `select`, `set_operation` and `values` is there.
+struct BoundQuery {
+  std::vector<ResultColumn> columns;
+  std::unique_ptr<BoundSelect> select;
+  std::unique_ptr<BoundSetOperation> set_operation;
+  bool is_values = false;
+  std::vector<std::vector<BoundPtr>> values;
+  std::vector<SortKey> order_by;
+  BoundPtr limit;   // bigint; null: none
+  BoundPtr offset;  // bigint; null: none
+  // Set by the planner, which takes everything else away.
+  std::shared_ptr<const PlanNode> plan;
+};
+
+// How a generated column is computed from its row (slots are the table's columns).
+struct BoundGenerated {
+  uint32_t column = 0;
+  BoundPtr expression;
+  std::vector<uint32_t> inputs;
+};
+
+struct BoundInsert {
+  std::shared_ptr<const engine::TableSchema> table;
+  // Either rows of expressions, one per column of the table in order (null for a generated one),
+  // or a query and those expressions over its row.
+  std::vector<std::vector<BoundPtr>> rows;
+  std::shared_ptr<BoundQuery> source;
+  std::vector<BoundPtr> from_source;
+  std::vector<BoundGenerated> generated;
+  ConflictAction conflict = ConflictAction::kNone;
+  // Over [existing row, proposed row].
+  std::vector<std::pair<uint32_t, BoundPtr>> conflict_set;
+  BoundPtr conflict_where;
+  std::vector<ResultColumn> returning_columns;
+  std::vector<BoundPtr> returning;  // over the new row
+};
+
+// The source gives the old row, its key, and then the new values.
+struct BoundUpdate {
+  std::shared_ptr<const engine::TableSchema> table;
+  std::shared_ptr<BoundQuery> source;
+  std::vector<uint32_t> columns;  // that the new values are for
+  std::vector<BoundGenerated> generated;
+  std::vector<ResultColumn> returning_columns;
+  std::vector<BoundPtr> returning;  // over the new row
+};
+
+// The source gives the old row and its key.
+struct BoundDelete {
+  std::shared_ptr<const engine::TableSchema> table;
+  std::shared_ptr<BoundQuery> source;
+  std::vector<ResultColumn> returning_columns;
+  std::vector<BoundPtr> returning;  // over the old row
+};
+
+}  // namespace kyrodb::sql

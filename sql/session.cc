@@ -1,0 +1,1206 @@
+#include "sql/session.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "engine/base/random.h"
+#include "engine/base/status.h"
+#include "sql/bind/binder.h"
+#include "sql/error.h"
+#include "sql/execute/context.h"
+#include "sql/execute/modify.h"
+#include "sql/execute/operator.h"
+#include "sql/format.h"
+#include "sql/parse/parser.h"
+#include "sql/plan/planner.h"
+#include "sql/statement/definition.h"
+#include "sql/statement/settings.h"
+#include "sql/statement/system_tables.h"
+
+namespace kyrodb::sql {
+namespace {
+
+// What a statement gave, when its rows may only be sent after the commit.
+struct Outcome {
+  std::string tag;
+  bool returns_rows = false;
+  std::vector<ResultColumn> columns;
+  std::vector<Row> rows;
+};
+
+absl::Status SendRows(const Outcome& outcome, ResultSink* sink) {
+  if (!outcome.returns_rows) return absl::OkStatus();
+  KYRO_RETURN_IF_ERROR(sink->Columns(outcome.columns));
+  for (size_t begin = 0; begin < outcome.rows.size(); begin += kBatchRows) {
+    const size_t count = std::min(kBatchRows, outcome.rows.size() - begin);
+    KYRO_RETURN_IF_ERROR(sink->Batch(std::span<const Row>(&outcome.rows[begin], count)));
+  }
+  return absl::OkStatus();
+}
+
+bool IsWrite(StatementKind kind) {
+  return kind == StatementKind::kInsert || kind == StatementKind::kUpdate ||
+         kind == StatementKind::kDelete || kind == StatementKind::kTruncate;
+}
+bool IsDefinition(StatementKind kind) {
+  return kind == StatementKind::kCreateTable || kind == StatementKind::kCreateIndex ||
+         kind == StatementKind::kCreateView || kind == StatementKind::kCreateExtension ||
+         kind == StatementKind::kDrop || kind == StatementKind::kAlterTable;
+}
+
+std::string CommandOf(const Statement& statement) {
+  switch (statement.kind) {
+    case StatementKind::kQuery:
+      return "SELECT";
+    case StatementKind::kInsert:
+      return "INSERT";
+    case StatementKind::kUpdate:
+      return "UPDATE";
+    case StatementKind::kDelete:
+      return "DELETE";
+    case StatementKind::kCreateTable:
+      return "CREATE TABLE";
+    case StatementKind::kCreateIndex:
+      return "CREATE INDEX";
+    case StatementKind::kCreateView:
+      return "CREATE VIEW";
+    case StatementKind::kCreateExtension:
+      return "CREATE EXTENSION";
+    case StatementKind::kDrop:
+      return absl::StrCat("DROP ", ObjectWord(statement.As<DropStatement>().object));
+    case StatementKind::kAlterTable:
+      return "ALTER TABLE";
+    case StatementKind::kTruncate:
+      return "TRUNCATE TABLE";
+    case StatementKind::kTransaction:
+      return "TRANSACTION";
+    case StatementKind::kExplain:
+      return "EXPLAIN";
+    case StatementKind::kSet:
+      return statement.As<SetStatement>().reset ? "RESET" : "SET";
+    case StatementKind::kShow:
+      return "SHOW";
+    case StatementKind::kCheckpoint:
+      return "CHECKPOINT";
+    case StatementKind::kVacuum:
+      return "VACUUM";
+    case StatementKind::kAnalyze:
+      return "ANALYZE";
+    case StatementKind::kCopy:
+      return "COPY";
+  }
+  return "";
+}
+
+absl::Status NotSupported(Position position, absl::string_view what) {
+  return Error(sqlstate::kFeatureNotSupported, position,
+               absl::StrCat(what, " is not supported yet"));
+}
+
+// A conflict with another transaction, in PostgreSQL's words.
+absl::Status Translate(absl::Status status) {
+  if (status.code() == absl::StatusCode::kAborted) {
+    return WithHint(WithDetail(Error(sqlstate::kSerializationFailure, 0,
+                                     "could not serialize access due to concurrent update"),
+                               status.message()),
+                    "The transaction might succeed if retried.");
+  }
+  return status;
+}
+
+// Where the bytes stop being UTF-8 without NUL; nullopt for good text.
+std::optional<size_t> BadUtf8(absl::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[i]);
+    size_t length = 1;
+    uint32_t code = lead;
+    if (lead == 0) return i;
+    if (lead >= 0x80) {
+      if (lead >= 0xC2 && lead < 0xE0) {
+        length = 2;
+        code = lead & 0x1F;
+      } else if (lead >= 0xE0 && lead < 0xF0) {
+        length = 3;
+        code = lead & 0x0F;
+      } else if (lead >= 0xF0 && lead < 0xF5) {
+        length = 4;
+        code = lead & 0x07;
+      } else {
+        return i;
+      }
+      if (i + length > text.size()) return i;
+      for (size_t k = 1; k < length; ++k) {
+        const auto next = static_cast<unsigned char>(text[i + k]);
+        if ((next & 0xC0) != 0x80) return i;
+        code = code << 6 | (next & 0x3F);
+      }
+      if ((length == 3 && code < 0x800) || (length == 4 && (code < 0x10000 || code > 0x10FFFF)) ||
+          (code >= 0xD800 && code < 0xE000)) {
+        return i;
+      }
+    }
+    i += length;
+  }
+  return std::nullopt;
+}
+
+absl::Status CheckUtf8(absl::string_view text) {
+  const std::optional<size_t> bad = BadUtf8(text);
+  if (!bad.has_value()) return absl::OkStatus();
+  return Error(sqlstate::kCharacterNotInRepertoire, 0,
+               absl::StrFormat("invalid byte sequence for encoding \"UTF8\": 0x%02x",
+                               static_cast<unsigned char>(text[*bad])));
+}
+
+// The type that a plain value has by itself; nullopt where the statement decides.
+std::optional<Type> NaturalType(const Parameter& parameter) {
+  if (parameter.type.has_value()) return parameter.type;
+  if (std::holds_alternative<bool>(parameter.value)) return kBooleanType;
+  if (std::holds_alternative<int64_t>(parameter.value)) return kBigintType;
+  if (std::holds_alternative<double>(parameter.value)) return kDoubleType;
+  if (std::holds_alternative<std::vector<float>>(parameter.value)) return kVectorType;
+  return std::nullopt;
+}
+
+bool ValueFits(const Type& type, const Value& value) {
+  if (IsNull(value)) return true;
+  switch (type.id) {
+    case TypeId::kBoolean:
+      return std::holds_alternative<bool>(value);
+    case TypeId::kInteger:
+    case TypeId::kBigint:
+    case TypeId::kTimestamptz:
+      return std::holds_alternative<int64_t>(value);
+    case TypeId::kDouble:
+      return std::holds_alternative<double>(value);
+    case TypeId::kVector:
+      return std::holds_alternative<std::vector<float>>(value);
+    default:
+      return std::holds_alternative<std::string>(value);
+  }
+}
+
+// The value as one of `type`: text is read where the client left the type open.
+absl::StatusOr<Value> ConvertParameter(const Parameter& parameter, const Type& type,
+                                       size_t number) {
+  if (IsNull(parameter.value)) return Value(Null{});
+  Value value = parameter.value;
+  const auto* text = std::get_if<std::string>(&parameter.value);
+  const bool open = !parameter.type.has_value() && text != nullptr;
+  if (text != nullptr && (open || type.id == TypeId::kText || type.id == TypeId::kJsonb)) {
+    KYRO_RETURN_IF_ERROR(CheckUtf8(*text));
+  }
+  if (open || (text != nullptr && type.id == TypeId::kJsonb)) {
+    KYRO_ASSIGN_OR_RETURN(value, ParseValue(type, *text));
+  }
+  if (!ValueFits(type, value)) {
+    return Error(sqlstate::kInvalidParameterValue, 0,
+                 absl::StrCat("the value of parameter $", number, " is not of type ",
+                              engine::TypeName(type)));
+  }
+  if (type.id == TypeId::kInteger) {
+    const int64_t integer = std::get<int64_t>(value);
+    if (integer < INT32_MIN || integer > INT32_MAX) {
+      return Error(sqlstate::kNumericValueOutOfRange, 0, "integer out of range");
+    }
+  }
+  if (const auto* vector = std::get_if<std::vector<float>>(&value)) {
+    // What a vector may hold is checked by its reader; send it through.
+    if (vector->empty()) {
+      return Error(sqlstate::kDataException, 0, "vector must have at least 1 dimension");
+    }
+    if (vector->size() > engine::kVectorDimensionsMax) {
+      return Error(sqlstate::kProgramLimitExceeded, 0,
+                   absl::StrCat("vector cannot have more than ", engine::kVectorDimensionsMax,
+                                " dimensions"));
+    }
+    for (const float element : *vector) {
+      if (element != element) {
+        return Error(sqlstate::kDataException, 0, "NaN not allowed in vector");
+      }
+      if (element - element != 0) {
+        return Error(sqlstate::kDataException, 0, "infinite value not allowed in vector");
+      }
+    }
+    KYRO_RETURN_IF_ERROR(CheckDimensions(type, value));
+  }
+  return value;
+}
+
+class CollectingSink : public ResultSink {
+ public:
+  explicit CollectingSink(ResultSet* result) : result_(result) {}
+  absl::Status Columns(std::span<const ResultColumn> columns) override {
+    result_->columns.assign(columns.begin(), columns.end());
+    result_->rows.clear();
+    return absl::OkStatus();
+  }
+  absl::Status Batch(std::span<const Row> rows) override {
+    result_->rows.insert(result_->rows.end(), rows.begin(), rows.end());
+    return absl::OkStatus();
+  }
+  absl::Status Complete(absl::string_view command_tag) override {
+    result_->command_tag = std::string(command_tag);
+    return absl::OkStatus();
+  }
+  void Notice(absl::string_view severity, absl::string_view, absl::string_view message) override {
+    result_->notices.push_back(absl::StrCat(severity, ":  ", message));
+  }
+
+ private:
+  ResultSet* result_;
+};
+
+}  // namespace
+
+void ResultSink::Notice(absl::string_view, absl::string_view, absl::string_view) {}
+
+uint32_t TypeOid(const Type& type) {
+  switch (type.id) {
+    case TypeId::kBoolean:
+      return 16;
+    case TypeId::kBytea:
+      return 17;
+    case TypeId::kBigint:
+      return 20;
+    case TypeId::kInteger:
+      return 23;
+    case TypeId::kText:
+      return 25;
+    case TypeId::kDouble:
+      return 701;
+    case TypeId::kTimestamptz:
+      return 1184;
+    case TypeId::kJsonb:
+      return 3802;
+    case TypeId::kVector:
+      return 16600;
+  }
+  return 705;  // unknown
+}
+
+class Session::Impl {
+ public:
+  Impl(engine::Database* database, SessionOptions options)
+      : database_(database),
+        options_(std::move(options)),
+        settings_(&database->knobs(),
+                  static_cast<int64_t>(options_.statement_memory_bytes_max >> 10),
+                  options_.statement_timeout_ms),
+        random_(options_.seed) {
+    AddSystemTables(database_, &own_tables_);
+  }
+
+  absl::Status Execute(absl::string_view text, std::span<const Parameter> parameters,
+                       ResultSink* sink);
+  absl::StatusOr<StatementDescription> Describe(absl::string_view text,
+                                                std::span<const std::optional<Type>> declared);
+  void Cancel() {
+    if (running_.load()) cancelled_.store(true);
+  }
+
+  TransactionStatus transaction_status() const {
+    if (!in_block_) return TransactionStatus::kIdle;
+    return failed_ ? TransactionStatus::kFailed : TransactionStatus::kInTransaction;
+  }
+  const StatementStatistics& statistics() const { return statistics_; }
+  std::optional<std::string> setting(absl::string_view name) const {
+    absl::StatusOr<std::string> value = settings_.Show(name, 0);
+    if (!value.ok()) return std::nullopt;
+    return *std::move(value);
+  }
+  engine::Database& database() const { return *database_; }
+
+ private:
+  struct Savepoint {
+    std::string name;
+    engine::Transaction::Mark mark;
+  };
+  // Of one statement that runs.
+  struct Run {
+    const Statement* statement = nullptr;
+    absl::string_view text;  // of the script
+    std::vector<std::optional<Type>> types;
+    std::vector<Value> values;
+    BindContext bind;
+    std::unique_ptr<ExecutionContext> context;
+    PlanContext plan;
+  };
+
+  absl::Status RunStatement(const ParsedStatement& parsed, absl::string_view text,
+                            std::span<const Parameter> parameters, bool alone, ResultSink* sink);
+  absl::Status RunTransaction(const TransactionStatement& statement, bool alone, ResultSink* sink);
+  absl::Status Dispatch(const ParsedStatement& parsed, std::span<const Parameter> parameters,
+                        bool streaming, ResultSink* sink, Outcome* outcome);
+  absl::Status RunQuery(Run* run, std::span<const Parameter> parameters, bool streaming,
+                        ResultSink* sink, Outcome* outcome);
+  absl::Status RunWrite(Run* run, std::span<const Parameter> parameters, Outcome* outcome);
+  absl::Status RunCreateTable(Run* run, Outcome* outcome, const NoticeReceiver& notice);
+  absl::Status RunExplain(const ExplainStatement& statement, Run* run,
+                          std::span<const Parameter> parameters, Outcome* outcome);
+  absl::Status RunTruncate(const TruncateStatement& statement, Run* run);
+  absl::Status RunMaintenance(const Statement& statement, Run* run);
+  absl::Status RunSet(const SetStatement& statement, ResultSink* sink);
+  absl::Status RunShow(const ShowStatement& statement, Outcome* outcome);
+
+  // Fills in what binding and execution need of the session.
+  void Prepare(const ParsedStatement& parsed, std::span<const Parameter> parameters, Run* run);
+  absl::Status BindParameters(Run* run, std::span<const Parameter> parameters);
+  // The plan of a bound statement, with a node for the write on top of it, for EXPLAIN.
+  struct Planned {
+    std::shared_ptr<BoundQuery> query;
+    BoundInsert insert;
+    BoundUpdate update;
+    BoundDelete remove;
+    PlanPtr source;
+    std::shared_ptr<PlanNode> shown;
+  };
+  absl::Status BindAndPlan(const Statement& statement, Run* run,
+                           std::span<const Parameter> parameters, Planned* planned);
+  absl::StatusOr<WriteResult> RunPlanned(const Statement& statement, const Planned& planned,
+                                         Run* run);
+
+  void Begin();
+  absl::Status Commit();
+  void Abandon();
+  void Notify(ResultSink* sink, absl::string_view severity, absl::string_view sqlstate,
+              absl::string_view message);
+
+  engine::Database* const database_;
+  const SessionOptions options_;
+  Settings settings_;
+  Random random_;
+  VirtualTableRegistry own_tables_;
+  std::unique_ptr<engine::Transaction> transaction_;
+  int64_t transaction_micros_ = 0;
+  bool in_block_ = false;  // after BEGIN
+  bool implicit_ = false;  // in the transaction of a script of several statements
+  bool failed_ = false;
+  bool read_only_ = false;
+  std::vector<Savepoint> savepoints_;
+  StatementStatistics statistics_;
+  std::atomic<bool> running_{false};
+  std::atomic<bool> cancelled_{false};
+};
+
+void Session::Impl::Begin() {
+  transaction_ = database_->Begin();
+  transaction_micros_ = database_->clock().WallMicros();
+  read_only_ = settings_.Switch("default_transaction_read_only");
+  settings_.BeginTransaction();
+}
+
+absl::Status Session::Impl::Commit() {
+  absl::StatusOr<engine::CommitInfo> info = transaction_->Commit();
+  transaction_.reset();
+  savepoints_.clear();
+  settings_.EndTransaction(info.ok());
+  if (!info.ok()) return info.status();
+  statistics_.commit_lsn = info->lsn;
+  statistics_.durable_lsn = info->durable_lsn;
+  return absl::OkStatus();
+}
+
+void Session::Impl::Abandon() {
+  if (transaction_ == nullptr) return;
+  transaction_->Rollback();
+  transaction_.reset();
+  savepoints_.clear();
+  settings_.EndTransaction(false);
+}
+
+void Session::Impl::Notify(ResultSink* sink, absl::string_view severity, absl::string_view sqlstate,
+                           absl::string_view message) {
+  absl::StatusOr<std::string> least = settings_.Show("client_min_messages", 0);
+  if (least.ok() && (*least == "error" || (*least == "warning" && severity == "NOTICE"))) return;
+  sink->Notice(severity, sqlstate, message);
+}
+
+absl::Status Session::Impl::Execute(absl::string_view text, std::span<const Parameter> parameters,
+                                    ResultSink* sink) {
+  cancelled_.store(false);
+  running_.store(true);
+  const auto finished = absl::MakeCleanup([this] { running_.store(false); });
+  statistics_ = {};
+  const int64_t begin = Clock::System().SteadyNanos();
+  ParseOptions parse_options;
+  parse_options.text_bytes_max = options_.script_bytes_max;
+  absl::StatusOr<std::vector<ParsedStatement>> script = ParseScript(text, parse_options);
+  const auto fail = [this](absl::Status status) {
+    if (in_block_) {
+      failed_ = true;
+    } else {
+      Abandon();
+    }
+    implicit_ = false;
+    return status;
+  };
+  if (!script.ok()) return fail(script.status());
+  if (script->size() > options_.script_statements_max) {
+    return fail(Error(sqlstate::kProgramLimitExceeded, 0,
+                      absl::StrCat("a script cannot have more than ",
+                                   options_.script_statements_max, " statements")));
+  }
+  if (!parameters.empty() && script->size() != 1) {
+    return fail(Error(sqlstate::kSyntaxError, 0,
+                      "cannot insert multiple commands into a prepared statement"));
+  }
+  const int64_t parse_micros = (Clock::System().SteadyNanos() - begin) / 1000;
+  const bool alone = script->size() == 1;
+  for (const ParsedStatement& parsed : *script) {
+    statistics_ = {};
+    statistics_.parse_micros = parse_micros;
+    absl::Status status = RunStatement(parsed, text, parameters, alone, sink);
+    if (!status.ok()) return fail(std::move(status));
+  }
+  if (implicit_ && !in_block_ && transaction_ != nullptr) {
+    implicit_ = false;
+    absl::Status status = Commit();
+    if (!status.ok()) return fail(Translate(std::move(status)));
+  }
+  implicit_ = false;
+  return absl::OkStatus();
+}
+
+absl::Status Session::Impl::RunStatement(const ParsedStatement& parsed, absl::string_view,
+                                         std::span<const Parameter> parameters, bool alone,
+                                         ResultSink* sink) {
+  const Statement& statement = *parsed.statement;
+  if (statement.kind == StatementKind::kTransaction) {
+    return RunTransaction(statement.As<TransactionStatement>(), alone, sink);
+  }
+  if (failed_) {
+    return Error(sqlstate::kInFailedTransaction, 0,
+                 "current transaction is aborted, commands ignored until end of transaction "
+                 "block");
+  }
+  if ((statement.kind == StatementKind::kVacuum) && (in_block_ || !alone)) {
+    return Error(sqlstate::kActiveTransaction, 0, "VACUUM cannot run inside a transaction block");
+  }
+  const bool autocommit = !in_block_ && alone;
+  const bool is_read = statement.kind == StatementKind::kQuery;
+  const int64_t begin = Clock::System().SteadyNanos();
+  for (int attempt = 0;; ++attempt) {
+    if (transaction_ == nullptr) {
+      Begin();
+      implicit_ = !in_block_ && !alone;
+    }
+    Outcome outcome;
+    absl::Status status = Dispatch(parsed, parameters, is_read, sink, &outcome);
+    if (status.ok() && autocommit) status = Commit();
+    if (!status.ok()) {
+      if (autocommit) Abandon();
+      const bool conflict = status.code() == absl::StatusCode::kAborted;
+      if (conflict && autocommit && !is_read && attempt < options_.conflict_retries_max &&
+          !cancelled_.load()) {
+        // Somebody else was first: once more, on a new snapshot.
+        const StatementStatistics last = statistics_;
+        statistics_ = {};
+        statistics_.parse_micros = last.parse_micros;
+        statistics_.retries = last.retries + 1;
+        continue;
+      }
+      return Translate(std::move(status));
+    }
+    KYRO_RETURN_IF_ERROR(SendRows(outcome, sink));
+    statistics_.command_tag = outcome.tag;
+    statistics_.execute_micros =
+        (Clock::System().SteadyNanos() - begin) / 1000 - statistics_.bind_micros;
+    return sink->Complete(outcome.tag);
+  }
+}
+
+absl::Status Session::Impl::RunTransaction(const TransactionStatement& statement, bool,
+                                           ResultSink* sink) {
+  const auto set_modes = [this](const TransactionModes& modes) -> absl::Status {
+    if (modes.isolation == IsolationLevel::kSerializable) {
+      return NotSupported(modes.isolation_position, "isolation level SERIALIZABLE");
+    }
+    if (modes.deferrable.value_or(false)) {
+      return NotSupported(modes.isolation_position, "a DEFERRABLE transaction");
+    }
+    // Snapshot isolation gives what READ COMMITTED and REPEATABLE READ promise.
+    if (modes.read_only.has_value()) read_only_ = *modes.read_only;
+    return absl::OkStatus();
+  };
+  const auto begin = [&](const TransactionModes& modes) -> absl::Status {
+    if (transaction_ == nullptr) Begin();
+    in_block_ = true;
+    implicit_ = false;
+    failed_ = false;
+    absl::Status status = set_modes(modes);
+    if (!status.ok()) {
+      Abandon();
+      in_block_ = false;
+    }
+    return status;
+  };
+  std::string tag;
+  switch (statement.action) {
+    case TransactionAction::kBegin:
+      tag = "BEGIN";
+      if (failed_) {
+        return Error(sqlstate::kInFailedTransaction, 0,
+                     "current transaction is aborted, commands ignored until end of transaction "
+                     "block");
+      }
+      if (in_block_) {
+        Notify(sink, "WARNING", sqlstate::kActiveTransaction,
+               "there is already a transaction in progress");
+        break;
+      }
+      KYRO_RETURN_IF_ERROR(begin(statement.modes));
+      break;
+    case TransactionAction::kCommit:
+    case TransactionAction::kRollback: {
+      const bool commit = statement.action == TransactionAction::kCommit && !failed_;
+      tag = commit ? "COMMIT" : "ROLLBACK";
+      if (!in_block_) {
+        if (statement.and_chain) {
+          return Error(sqlstate::kNoActiveTransaction, statement.chain_position,
+                       absl::StrCat(tag, " AND CHAIN can only be used in transaction blocks"));
+        }
+        Notify(sink, "WARNING", sqlstate::kNoActiveTransaction,
+               "there is no transaction in progress");
+        // It still ends the transaction of a script.
+      }
+      in_block_ = false;
+      implicit_ = false;
+      failed_ = false;
+      if (transaction_ != nullptr) {
+        if (commit) {
+          absl::Status status = Commit();
+          if (!status.ok()) {
+            Abandon();
+            return Translate(std::move(status));
+          }
+        } else {
+          Abandon();
+        }
+      }
+      if (statement.and_chain) KYRO_RETURN_IF_ERROR(begin(statement.modes));
+      break;
+    }
+    case TransactionAction::kSavepoint:
+      tag = "SAVEPOINT";
+      if (!in_block_) {
+        return Error(sqlstate::kNoActiveTransaction, 0,
+                     "SAVEPOINT can only be used in transaction blocks");
+      }
+      if (failed_) {
+        return Error(sqlstate::kInFailedTransaction, 0,
+                     "current transaction is aborted, commands ignored until end of transaction "
+                     "block");
+      }
+      savepoints_.push_back({statement.savepoint.name, transaction_->SetMark()});
+      break;
+    case TransactionAction::kReleaseSavepoint:
+    case TransactionAction::kRollbackToSavepoint: {
+      const bool release = statement.action == TransactionAction::kReleaseSavepoint;
+      tag = release ? "RELEASE" : "ROLLBACK";
+      if (!in_block_) {
+        return Error(sqlstate::kNoActiveTransaction, 0,
+                     absl::StrCat(release ? "RELEASE SAVEPOINT" : "ROLLBACK TO SAVEPOINT",
+                                  " can only be used in transaction blocks"));
+      }
+      if (failed_ && release) {
+        return Error(sqlstate::kInFailedTransaction, 0,
+                     "current transaction is aborted, commands ignored until end of transaction "
+                     "block");
+      }
+      size_t found = savepoints_.size();
+      while (found > 0 && savepoints_[found - 1].name != statement.savepoint.name) --found;
+      if (found == 0) {
+        return Error(sqlstate::kInvalidSavepoint, statement.savepoint.position,
+                     absl::StrCat("savepoint \"", statement.savepoint.name, "\" does not exist"));
+      }
+      if (release) {
+        savepoints_.resize(found - 1);
+      } else {
+        savepoints_.resize(found);
+        transaction_->RollbackTo(savepoints_.back().mark);
+        // The savepoint itself stays.
+        savepoints_.back().mark = transaction_->SetMark();
+        failed_ = false;
+      }
+      break;
+    }
+  }
+  statistics_.command_tag = tag;
+  return sink->Complete(tag);
+}
+
+void Session::Impl::Prepare(const ParsedStatement& parsed, std::span<const Parameter> parameters,
+                            Run* run) {
+  run->statement = parsed.statement.get();
+  run->types.assign(static_cast<size_t>(parsed.parameter_count), std::nullopt);
+  for (size_t i = 0; i < std::min(parameters.size(), run->types.size()); ++i) {
+    run->types[i] = NaturalType(parameters[i]);
+  }
+  run->bind.catalog = transaction_->catalog();
+  run->bind.own_virtual_tables = &own_tables_;
+  run->bind.virtual_tables = options_.virtual_tables;
+  run->bind.transaction_micros = transaction_micros_;
+  run->bind.parameter_types = &run->types;
+  run->bind.parameter_count = parsed.parameter_count;
+  run->context = std::make_unique<ExecutionContext>();
+  ExecutionContext& context = *run->context;
+  FunctionContext& functions = context.evaluation.functions;
+  functions.transaction_micros = transaction_micros_;
+  functions.statement_micros = database_->clock().WallMicros();
+  functions.clock = &database_->clock();
+  functions.random = &random_;
+  functions.embedder = &database_->embedder();
+  functions.database_name = options_.database_name;
+  functions.user_name = options_.user_name;
+  context.evaluation.subqueries = &context;
+  context.transaction = transaction_.get();
+  context.database = database_;
+  context.ef_search = static_cast<size_t>(settings_.Number("hnsw.ef_search"));
+  context.memory_bytes_max = static_cast<uint64_t>(settings_.Number("work_mem")) << 10;
+  context.cancelled = &cancelled_;
+  if (const int64_t timeout = settings_.Number("statement_timeout"); timeout > 0) {
+    context.deadline_nanos = database_->clock().SteadyNanos() + timeout * 1000000;
+  }
+  context.statistics = &statistics_;
+  run->plan.row_count = [this](const engine::TableSchema& table) {
+    const absl::StatusOr<engine::SpaceStatistics> statistics =
+        database_->space_statistics(table.id);
+    if (!statistics.ok()) return 1000.0;
+    return static_cast<double>(statistics->entry_count) +
+           static_cast<double>(statistics->memtable_bytes) / 100;
+  };
+  run->plan.use_indexes = settings_.Switch("enable_indexscan");
+  run->plan.evaluation = &context.evaluation;
+}
+
+absl::Status Session::Impl::BindParameters(Run* run, std::span<const Parameter> parameters) {
+  if (parameters.size() != run->types.size()) {
+    return Error("08P01", 0,
+                 absl::StrCat("the statement has ", run->types.size(), " parameters, but ",
+                              parameters.size(), " were given"));
+  }
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    if (!run->types[i].has_value()) {
+      return Error(sqlstate::kIndeterminateDatatype, 0,
+                   absl::StrCat("could not determine data type of parameter $", i + 1));
+    }
+    KYRO_ASSIGN_OR_RETURN(Value value, ConvertParameter(parameters[i], *run->types[i], i + 1));
+    run->values.push_back(std::move(value));
+  }
+  run->context->evaluation.parameters = run->values;
+  return absl::OkStatus();
+}
+
+absl::Status Session::Impl::BindAndPlan(const Statement& statement, Run* run,
+                                        std::span<const Parameter> parameters, Planned* planned) {
+  const int64_t begin = Clock::System().SteadyNanos();
+  Binder binder(run->bind);
+  Planner planner(run->plan);
+  const auto shown = [planned](absl::string_view verb, const engine::TableSchema& table,
+                               const std::string& detail) {
+    planned->shown = std::make_shared<PlanNode>(PlanKind::kOneRow);
+    planned->shown->title = absl::StrCat(verb, " on ", QuoteIdentifier(table.name));
+    if (!detail.empty()) planned->shown->details.push_back(detail);
+    if (planned->source != nullptr) planned->shown->children.push_back(planned->source);
+  };
+  switch (statement.kind) {
+    case StatementKind::kQuery: {
+      KYRO_ASSIGN_OR_RETURN(planned->query, binder.BindQuery(statement.As<sql::Query>()));
+      KYRO_RETURN_IF_ERROR(BindParameters(run, parameters));
+      KYRO_ASSIGN_OR_RETURN(planned->source, planner.Plan(planned->query.get()));
+      break;
+    }
+    case StatementKind::kInsert: {
+      KYRO_ASSIGN_OR_RETURN(planned->insert, binder.BindInsert(statement.As<InsertStatement>()));
+      KYRO_RETURN_IF_ERROR(BindParameters(run, parameters));
+      KYRO_ASSIGN_OR_RETURN(planned->source, PlanInsert(&planned->insert, &planner));
+      std::string detail;
+      if (planned->source == nullptr) {
+        detail = absl::StrCat("Rows: ", planned->insert.rows.size());
+      }
+      shown("Insert", *planned->insert.table, detail);
+      if (planned->insert.conflict != ConflictAction::kNone) {
+        planned->shown->details.push_back(absl::StrCat(
+            "Conflict Resolution: ",
+            planned->insert.conflict == ConflictAction::kNothing ? "NOTHING" : "UPDATE"));
+      }
+      break;
+    }
+    case StatementKind::kUpdate: {
+      KYRO_ASSIGN_OR_RETURN(planned->update, binder.BindUpdate(statement.As<UpdateStatement>()));
+      KYRO_RETURN_IF_ERROR(BindParameters(run, parameters));
+      KYRO_ASSIGN_OR_RETURN(planned->source, PlanUpdate(&planned->update, &planner));
+      shown("Update", *planned->update.table, "");
+      break;
+    }
+    case StatementKind::kDelete: {
+      KYRO_ASSIGN_OR_RETURN(planned->remove, binder.BindDelete(statement.As<DeleteStatement>()));
+      KYRO_RETURN_IF_ERROR(BindParameters(run, parameters));
+      KYRO_ASSIGN_OR_RETURN(planned->source, PlanDelete(&planned->remove, &planner));
+      shown("Delete", *planned->remove.table, "");
+      break;
+    }
+    default:
+      return NotSupported(statement.position, absl::StrCat("EXPLAIN ", CommandOf(statement)));
+  }
+  statistics_.bind_micros = (Clock::System().SteadyNanos() - begin) / 1000;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<WriteResult> Session::Impl::RunPlanned(const Statement& statement,
+                                                      const Planned& planned, Run* run) {
+  ExecutionContext& context = *run->context;
+  if (statement.kind == StatementKind::kInsert) {
+    return RunInsert(planned.insert, planned.source.get(), context);
+  }
+  if (statement.kind == StatementKind::kUpdate) {
+    return RunUpdate(planned.update, *planned.source, context);
+  }
+  return RunDelete(planned.remove, *planned.source, context);
+}
+
+absl::Status Session::Impl::RunQuery(Run* run, std::span<const Parameter> parameters,
+                                     bool streaming, ResultSink* sink, Outcome* outcome) {
+  Planned planned;
+  KYRO_RETURN_IF_ERROR(BindAndPlan(*run->statement, run, parameters, &planned));
+  statistics_.plan = absl::StrJoin(ExplainLines(*planned.source), "\n");
+  uint64_t count = 0;
+  if (streaming) KYRO_RETURN_IF_ERROR(sink->Columns(planned.query->columns));
+  KYRO_RETURN_IF_ERROR(
+      RunPlan(*planned.source, *run->context, [&](std::span<Row> rows) -> absl::Status {
+        count += rows.size();
+        statistics_.returned = count;
+        if (streaming) return sink->Batch(rows);
+        for (Row& row : rows) outcome->rows.push_back(std::move(row));
+        return absl::OkStatus();
+      }));
+  outcome->tag = absl::StrCat("SELECT ", count);
+  return absl::OkStatus();
+}
+
+absl::Status Session::Impl::RunWrite(Run* run, std::span<const Parameter> parameters,
+                                     Outcome* outcome) {
+  Planned planned;
+  KYRO_RETURN_IF_ERROR(BindAndPlan(*run->statement, run, parameters, &planned));
+  if (run->statement->kind != StatementKind::kInsert || planned.source != nullptr) {
+    statistics_.plan = absl::StrJoin(ExplainLines(*planned.shown), "\n");
+  }
+  KYRO_ASSIGN_OR_RETURN(WriteResult result, RunPlanned(*run->statement, planned, run));
+  statistics_.affected = result.affected;
+  statistics_.returned = result.returned.size();
+  const char* prefix = "DELETE ";
+  const std::vector<ResultColumn>* columns = &planned.remove.returning_columns;
+  if (run->statement->kind == StatementKind::kInsert) {
+    prefix = "INSERT 0 ";
+    columns = &planned.insert.returning_columns;
+  } else if (run->statement->kind == StatementKind::kUpdate) {
+    prefix = "UPDATE ";
+    columns = &planned.update.returning_columns;
+  }
+  outcome->tag = absl::StrCat(prefix, result.affected);
+  outcome->returns_rows = !columns->empty();
+  outcome->columns = *columns;
+  outcome->rows = std::move(result.returned);
+  return absl::OkStatus();
+}
+
+absl::Status Session::Impl::RunCreateTable(Run* run, Outcome* outcome,
+                                           const NoticeReceiver& notice) {
+  const auto& statement = run->statement->As<CreateTableStatement>();
+  Binder binder(run->bind);
+  outcome->tag = "CREATE TABLE";
+  if (statement.as_query == nullptr) {
+    return CreateTable(statement, nullptr, run->bind, &binder, transaction_.get(), notice).status();
+  }
+  KYRO_ASSIGN_OR_RETURN(const std::shared_ptr<BoundQuery> query,
+                        binder.BindQuery(*statement.as_query));
+  KYRO_ASSIGN_OR_RETURN(
+      const engine::ObjectId id,
+      CreateTable(statement, query.get(), run->bind, &binder, transaction_.get(), notice));
+  outcome->tag = "CREATE TABLE AS";
+  if (id == 0 || statement.with_no_data) return absl::OkStatus();
+  BoundInsert insert;
+  insert.table = transaction_->catalog()->FindTable(id);
+  insert.source = query;
+  for (uint32_t i = 0; i < query->columns.size(); ++i) {
+    insert.from_source.push_back(MakeColumn(query->columns[i].type, i, query->columns[i].name, 0));
+  }
+  Planner planner(run->plan);
+  KYRO_ASSIGN_OR_RETURN(const PlanPtr source, PlanInsert(&insert, &planner));
+  KYRO_ASSIGN_OR_RETURN(const WriteResult result, RunInsert(insert, source.get(), *run->context));
+  statistics_.affected = result.affected;
+  outcome->tag = absl::StrCat("SELECT ", result.affected);
+  return absl::OkStatus();
+}
+
+absl::Status Session::Impl::RunExplain(const ExplainStatement& statement, Run* run,
+                                       std::span<const Parameter> parameters, Outcome* outcome) {
+  bool timing = true;
+  bool summary = statement.analyze();
+  for (const Option& option : statement.options) {
+    const std::string value = absl::AsciiStrToLower(option.value.value_or("on"));
+    const bool on = value == "on" || value == "true" || value == "1";
+    const std::string& name = option.name.name;
+    if (name == "analyze") continue;
+    if (name == "timing") {
+      timing = on;
+    } else if (name == "summary") {
+      summary = on;
+    } else if (name == "format") {
+      if (value != "text") {
+        return NotSupported(option.value_position, absl::StrCat("EXPLAIN (FORMAT ", value, ")"));
+      }
+    } else if (name == "costs" || name == "verbose" || name == "buffers" || name == "wal" ||
+               name == "settings") {
+      // There are no costs, so that switching them off is done already.
+      if (on) {
+        return NotSupported(option.name.position,
+                            absl::StrCat("EXPLAIN (", absl::AsciiStrToUpper(name), ")"));
+      }
+    } else {
+      return Error(sqlstate::kSyntaxError, option.name.position,
+                   absl::StrCat("unrecognized EXPLAIN option \"", name, "\""));
+    }
+  }
+  const Statement& inner = *statement.statement;
+  if (statement.analyze() && IsWrite(inner.kind) && read_only_) {
+    return Error(sqlstate::kReadOnlyTransaction, 0,
+                 absl::StrCat("cannot execute ", CommandOf(inner), " in a read-only transaction"));
+  }
+  run->statement = &inner;
+  Planned planned;
+  KYRO_RETURN_IF_ERROR(BindAndPlan(inner, run, parameters, &planned));
+  const PlanNode& shown = planned.shown != nullptr ? *planned.shown : *planned.source;
+  outcome->returns_rows = true;
+  outcome->columns = {ResultColumn{"QUERY PLAN", kTextType}};
+  outcome->tag = "EXPLAIN";
+  absl::flat_hash_map<const PlanNode*, NodeStatistics> nodes;
+  std::vector<std::string> lines;
+  const int64_t begin = Clock::System().SteadyNanos();
+  if (statement.analyze()) {
+    run->context->nodes = &nodes;
+    if (inner.kind == StatementKind::kQuery) {
+      KYRO_RETURN_IF_ERROR(
+          RunPlan(*planned.source, *run->context, [](std::span<Row>) { return absl::OkStatus(); }));
+    } else {
+      KYRO_ASSIGN_OR_RETURN(const WriteResult result, RunPlanned(inner, planned, run));
+      NodeStatistics& node = nodes[planned.shown.get()];
+      node.rows = result.affected;
+      node.loops = 1;
+      node.nanos = Clock::System().SteadyNanos() - begin;
+      statistics_.affected = result.affected;
+    }
+    const int64_t nanos = Clock::System().SteadyNanos() - begin;
+    lines = ExplainLines(shown, [&](const PlanNode& plan) -> std::string {
+      const auto found = nodes.find(&plan);
+      if (found == nodes.end()) return " (never executed)";
+      const NodeStatistics& node = found->second;
+      std::string text = absl::StrCat(" (actual rows=", node.rows, " loops=", node.loops);
+      if (timing) {
+        absl::StrAppendFormat(&text, " time=%.3f ms", static_cast<double>(node.nanos) / 1e6);
+      }
+      for (const std::string& note : node.notes) absl::StrAppend(&text, "; ", note);
+      return text + ")";
+    });
+    lines.push_back(absl::StrCat("Rows Looked At: ", statistics_.candidates,
+                                 "  Filtered Out: ", statistics_.filtered_out));
+    if (summary) {
+      lines.push_back(absl::StrFormat("Planning Time: %.3f ms",
+                                      static_cast<double>(statistics_.bind_micros) / 1e3));
+      lines.push_back(absl::StrFormat("Execution Time: %.3f ms", static_cast<double>(nanos) / 1e6));
+    }
+  } else {
+    lines = ExplainLines(shown);
+    if (summary) {
+      lines.push_back(absl::StrFormat("Planning Time: %.3f ms",
+                                      static_cast<double>(statistics_.bind_micros) / 1e3));
+    }
+  }
+  for (std::string& line : lines) outcome->rows.push_back({Value(std::move(line))});
+  return absl::OkStatus();
+}
+
+absl::Status Session::Impl::RunTruncate(const TruncateStatement& statement, Run* run) {
+  Binder binder(run->bind);
+  for (const QualifiedName& name : statement.tables) {
+    KYRO_ASSIGN_OR_RETURN(const std::shared_ptr<const engine::TableSchema> table,
+                          binder.FindTable(name));
+    std::vector<std::string> keys;
+    KYRO_ASSIGN_OR_RETURN(const std::unique_ptr<engine::Iterator> iterator,
+                          transaction_->Scan(table->id, {}));
+    for (; iterator->Valid(); iterator->Next()) {
+      KYRO_RETURN_IF_ERROR(run->context->Charge(iterator->key().size() + 32));
+      keys.emplace_back(iterator->key());
+    }
+    KYRO_RETURN_IF_ERROR(iterator->status());
+    for (const std::string& key : keys) {
+      KYRO_RETURN_IF_ERROR(transaction_->Delete(table->id, key));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Session::Impl::RunMaintenance(const Statement& statement, Run* run) {
+  if (statement.kind == StatementKind::kCheckpoint) return database_->Checkpoint();
+  if (statement.kind == StatementKind::kAnalyze) {
+    return NotSupported(statement.position, "ANALYZE (there are no statistics to gather)");
+  }
+  const auto& vacuum = statement.As<VacuumStatement>();
+  for (const Option& option : vacuum.options) {
+    // Merging everything is what FULL asks for, and what is always done.
+    if (option.name.name != "full") {
+      return NotSupported(option.name.position,
+                          absl::StrCat("VACUUM (", absl::AsciiStrToUpper(option.name.name), ")"));
+    }
+  }
+  std::vector<engine::ObjectId> spaces;
+  Binder binder(run->bind);
+  for (const VacuumTarget& target : vacuum.targets) {
+    if (!target.columns.empty()) {
+      return NotSupported(target.columns[0].position, "VACUUM of columns");
+    }
+    KYRO_ASSIGN_OR_RETURN(const std::shared_ptr<const engine::TableSchema> table,
+                          binder.FindTable(target.table));
+    spaces.push_back(table->id);
+  }
+  if (vacuum.targets.empty()) {
+    for (const auto& table : run->bind.catalog->tables()) spaces.push_back(table->id);
+  }
+  // The snapshot of this statement must not keep old versions alive.
+  run->context->transaction = nullptr;
+  Abandon();
+  for (const engine::ObjectId space : spaces) {
+    KYRO_RETURN_IF_ERROR(run->context->CheckInterrupts());
+    KYRO_RETURN_IF_ERROR(database_->Compact(space));
+  }
+  Begin();
+  return absl::OkStatus();
+}
+
+absl::Status Session::Impl::RunSet(const SetStatement& statement, ResultSink* sink) {
+  if (statement.is_transaction) {
+    if (statement.modes.isolation == IsolationLevel::kSerializable) {
+      return NotSupported(statement.modes.isolation_position, "isolation level SERIALIZABLE");
+    }
+    if (statement.modes.deferrable.value_or(false)) {
+      return NotSupported(statement.position, "a DEFERRABLE transaction");
+    }
+    if (statement.is_session_characteristics) {
+      if (!statement.modes.read_only.has_value()) return absl::OkStatus();
+      SetStatement set(statement.position);
+      set.name = {"default_transaction_read_only", statement.position};
+      set.values.push_back({statement.position, *statement.modes.read_only ? "on" : "off"});
+      return settings_.Set(set);
+    }
+    if (!in_block_) {
+      Notify(sink, "WARNING", sqlstate::kNoActiveTransaction,
+             "SET TRANSACTION can only be used in transaction blocks");
+      return absl::OkStatus();
+    }
+    if (statement.modes.read_only.has_value()) read_only_ = *statement.modes.read_only;
+    return absl::OkStatus();
+  }
+  const std::string name = absl::AsciiStrToLower(statement.name.name);
+  if (statement.scope == SetScope::kLocal && !statement.reset && !in_block_) {
+    Notify(sink, "WARNING", sqlstate::kNoActiveTransaction,
+           "SET LOCAL can only be used in transaction blocks");
+  }
+  KYRO_RETURN_IF_ERROR(settings_.Set(statement));
+  if (name == "transaction_read_only") read_only_ = settings_.Switch(name);
+  return absl::OkStatus();
+}
+
+absl::Status Session::Impl::RunShow(const ShowStatement& statement, Outcome* outcome) {
+  outcome->returns_rows = true;
+  outcome->tag = "SHOW";
+  const std::string name = absl::AsciiStrToLower(statement.name.name);
+  if (name == "all") {
+    outcome->columns = {{"name", kTextType}, {"setting", kTextType}, {"description", kTextType}};
+    for (Settings::Entry& entry : settings_.List()) {
+      outcome->rows.push_back({Value(std::move(entry.name)), Value(std::move(entry.value)),
+                               Value(std::move(entry.description))});
+    }
+    return absl::OkStatus();
+  }
+  std::string value;
+  if (name == "transaction_read_only") {
+    value = read_only_ ? "on" : "off";
+  } else {
+    KYRO_ASSIGN_OR_RETURN(value, settings_.Show(name, statement.name.position));
+  }
+  // PostgreSQL names these two with their capitals.
+  outcome->columns = {{name == "timezone"    ? "TimeZone"
+                       : name == "datestyle" ? "DateStyle"
+                                             : name,
+                       kTextType}};
+  outcome->rows.push_back({Value(std::move(value))});
+  return absl::OkStatus();
+}
+
+absl::Status Session::Impl::Dispatch(const ParsedStatement& parsed,
+                                     std::span<const Parameter> parameters, bool streaming,
+                                     ResultSink* sink, Outcome* outcome) {
+  const Statement& statement = *parsed.statement;
+  const StatementKind kind = statement.kind;
+  if (read_only_ && (IsWrite(kind) || IsDefinition(kind))) {
+    return Error(
+        sqlstate::kReadOnlyTransaction, 0,
+        absl::StrCat("cannot execute ", CommandOf(statement), " in a read-only transaction"));
+  }
+  Run run;
+  Prepare(parsed, parameters, &run);
+  const bool takes_parameters =
+      kind == StatementKind::kQuery || IsWrite(kind) || kind == StatementKind::kExplain;
+  if (!takes_parameters) KYRO_RETURN_IF_ERROR(BindParameters(&run, parameters));
+  const NoticeReceiver notice = [&](absl::string_view sqlstate, absl::string_view message) {
+    Notify(sink, "NOTICE", sqlstate, message);
+  };
+  outcome->tag = CommandOf(statement);
+  switch (kind) {
+    case StatementKind::kQuery:
+      return RunQuery(&run, parameters, streaming, sink, outcome);
+    case StatementKind::kInsert:
+    case StatementKind::kUpdate:
+    case StatementKind::kDelete:
+      return RunWrite(&run, parameters, outcome);
+    case StatementKind::kExplain:
+      return RunExplain(statement.As<ExplainStatement>(), &run, parameters, outcome);
+    case StatementKind::kCreateTable:
+      return RunCreateTable(&run, outcome, notice);
+    case StatementKind::kCreateIndex: {
+      Binder binder(run.bind);
+      return CreateIndex(statement.As<CreateIndexStatement>(), &binder, transaction_.get(), notice);
+    }
+    case StatementKind::kDrop:
+      return Drop(statement.As<DropStatement>(), transaction_.get(), notice);
+    case StatementKind::kCreateExtension:
+      return CreateExtension(statement.As<CreateExtensionStatement>(), notice);
+    case StatementKind::kTruncate:
+      return RunTruncate(statement.As<TruncateStatement>(), &run);
+    case StatementKind::kCheckpoint:
+    case StatementKind::kVacuum:
+    case StatementKind::kAnalyze:
+      return RunMaintenance(statement, &run);
+    case StatementKind::kSet:
+      return RunSet(statement.As<SetStatement>(), sink);
+    case StatementKind::kShow:
+      return RunShow(statement.As<ShowStatement>(), outcome);
+    case StatementKind::kCreateView:
+    case StatementKind::kAlterTable:
+    case StatementKind::kCopy:
+      return NotSupported(statement.position, CommandOf(statement));
+    case StatementKind::kTransaction:
+      break;
+  }
+  return Error(sqlstate::kInternalError, 0, "unknown kind of statement");
+}
+
+absl::StatusOr<StatementDescription> Session::Impl::Describe(
+    absl::string_view text, std::span<const std::optional<Type>> declared) {
+  ParseOptions parse_options;
+  parse_options.text_bytes_max = options_.script_bytes_max;
+  KYRO_ASSIGN_OR_RETURN(const ParsedStatement parsed, ParseStatement(text, parse_options));
+  const Statement* statement = parsed.statement.get();
+  StatementDescription description;
+  description.command = CommandOf(*statement);
+  if (failed_ && statement->kind != StatementKind::kTransaction) {
+    return Error(sqlstate::kInFailedTransaction, 0,
+                 "current transaction is aborted, commands ignored until end of transaction "
+                 "block");
+  }
+  std::vector<std::optional<Type>> types(static_cast<size_t>(parsed.parameter_count));
+  for (size_t i = 0; i < std::min(declared.size(), types.size()); ++i) types[i] = declared[i];
+  std::unique_ptr<engine::Transaction> own;
+  if (transaction_ == nullptr) own = database_->Begin();
+  BindContext bind;
+  bind.catalog = (own != nullptr ? own : transaction_)->catalog();
+  bind.own_virtual_tables = &own_tables_;
+  bind.virtual_tables = options_.virtual_tables;
+  bind.transaction_micros = database_->clock().WallMicros();
+  bind.parameter_types = &types;
+  bind.parameter_count = parsed.parameter_count;
+  Binder binder(bind);
+  const bool explain = statement->kind == StatementKind::kExplain;
+  if (explain) statement = statement->As<ExplainStatement>().statement.get();
+  switch (statement->kind) {
+    case StatementKind::kQuery: {
+      KYRO_ASSIGN_OR_RETURN(const std::shared_ptr<BoundQuery> query,
+                            binder.BindQuery(statement->As<sql::Query>()));
+      description.columns = query->columns;
+      description.returns_rows = true;
+      break;
+    }
+    case StatementKind::kInsert: {
+      KYRO_ASSIGN_OR_RETURN(BoundInsert insert,
+                            binder.BindInsert(statement->As<InsertStatement>()));
+      description.columns = std::move(insert.returning_columns);
+      break;
+    }
+    case StatementKind::kUpdate: {
+      KYRO_ASSIGN_OR_RETURN(BoundUpdate update,
+                            binder.BindUpdate(statement->As<UpdateStatement>()));
+      description.columns = std::move(update.returning_columns);
+      break;
+    }
+    case StatementKind::kDelete: {
+      KYRO_ASSIGN_OR_RETURN(BoundDelete remove,
+                            binder.BindDelete(statement->As<DeleteStatement>()));
+      description.columns = std::move(remove.returning_columns);
+      break;
+    }
+    case StatementKind::kShow:
+      description.columns = {{statement->As<ShowStatement>().name.name, kTextType}};
+      if (description.columns[0].name == "all") {
+        description.columns = {
+            {"name", kTextType}, {"setting", kTextType}, {"description", kTextType}};
+      }
+      break;
+    default:
+      break;
+  }
+  if (explain) description.columns = {{"QUERY PLAN", kTextType}};
+  description.returns_rows = description.returns_rows || !description.columns.empty();
+  KYRO_RETURN_IF_ERROR(binder.CheckParameters());
+  for (const std::optional<Type>& type : types) description.parameter_types.push_back(*type);
+  return description;
+}
+
+Session::Session(engine::Database* database, SessionOptions options)
+    : impl_(std::make_unique<Impl>(database, std::move(options))) {}
+Session::~Session() = default;
+
+absl::Status Session::Execute(absl::string_view text, std::span<const Parameter> parameters,
+                              ResultSink* sink) {
+  return impl_->Execute(text, parameters, sink);
+}
+
+absl::StatusOr<ResultSet> Session::Query(absl::string_view text,
+                                         std::span<const Parameter> parameters) {
+  ResultSet result;
+  CollectingSink sink(&result);
+  KYRO_RETURN_IF_ERROR(impl_->Execute(text, parameters, &sink));
+  return result;
+}
+
+absl::StatusOr<StatementDescription> Session::Describe(
+    absl::string_view text, std::span<const std::optional<Type>> declared) {
+  return impl_->Describe(text, declared);
+}
+
+void Session::Cancel() { impl_->Cancel(); }
+TransactionStatus Session::transaction_status() const { return impl_->transaction_status(); }
+const StatementStatistics& Session::last_statistics() const { return impl_->statistics(); }
+std::optional<std::string> Session::setting(absl::string_view name) const {
+  return impl_->setting(name);
+}
+engine::Database& Session::database() const { return impl_->database(); }
+
+}  // namespace kyrodb::sql

@@ -1,0 +1,184 @@
+#include "sql/statement/system_tables.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "engine/base/status.h"
+#include "sql/types/type.h"
+
+namespace kyrodb::sql {
+namespace {
+
+class ComputedTable : public VirtualTable {
+ public:
+  using Scanner = std::function<absl::Status(RowReceiver)>;
+  ComputedTable(std::string name, std::vector<VirtualColumn> columns, Scanner scanner)
+      : name_(std::move(name)), columns_(std::move(columns)), scanner_(std::move(scanner)) {}
+  absl::string_view name() const override { return name_; }
+  const std::vector<VirtualColumn>& columns() const override { return columns_; }
+  absl::Status Scan(RowReceiver receive) const override { return scanner_(receive); }
+
+ private:
+  const std::string name_;
+  const std::vector<VirtualColumn> columns_;
+  const Scanner scanner_;
+};
+
+Value Count(uint64_t count) { return Value(static_cast<int64_t>(count)); }
+Value TextOrNull(const std::string& text) { return text.empty() ? Value(Null{}) : Value(text); }
+
+absl::Status ScanKnobs(engine::Database* database, RowReceiver receive) {
+  for (const KnobRegistry::Setting& setting : database->knobs().List()) {
+    KYRO_RETURN_IF_ERROR(
+        receive({Value(setting.spec.name), Value(setting.value), Value(setting.spec.unit),
+                 Value(setting.spec.default_value), Value(setting.spec.min),
+                 Value(setting.spec.max), Value(setting.spec.description)}));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ScanMetrics(engine::Database* database, RowReceiver receive) {
+  for (const MetricsRegistry::Sample& sample : database->metrics().Samples()) {
+    KYRO_RETURN_IF_ERROR(receive({Value(sample.name), Value(sample.value)}));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ScanTables(engine::Database* database, RowReceiver receive) {
+  const std::unique_ptr<engine::Transaction> transaction = database->Begin();
+  for (const auto& table : transaction->catalog()->tables()) {
+    KYRO_ASSIGN_OR_RETURN(const engine::SpaceStatistics s, database->space_statistics(table->id));
+    std::vector<std::string> key;
+    for (const uint32_t part : table->primary_key) key.push_back(table->columns[part].name);
+    KYRO_RETURN_IF_ERROR(
+        receive({Value(table->name), Value(int64_t{table->id}), Count(table->columns.size()),
+                 TextOrNull(absl::StrJoin(key, ", ")), Count(table->version), Count(s.run_count),
+                 Count(s.run_bytes), Count(s.entry_count), Count(s.tombstone_count),
+                 Count(s.memtable_bytes), Count(s.model_bytes), Count(s.segment_count),
+                 Count(s.bound_width_max)}));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ScanColumns(engine::Database* database, RowReceiver receive) {
+  const std::unique_ptr<engine::Transaction> transaction = database->Begin();
+  for (const auto& table : transaction->catalog()->tables()) {
+    for (uint32_t i = 0; i < table->columns.size(); ++i) {
+      const engine::ColumnSchema& column = table->columns[i];
+      Value key_position = Null{};
+      for (size_t part = 0; part < table->primary_key.size(); ++part) {
+        if (table->primary_key[part] == i) key_position = Count(part + 1);
+      }
+      KYRO_RETURN_IF_ERROR(receive({Value(table->name), Value(int64_t{i} + 1), Value(column.name),
+                                    Value(engine::TypeName(column.type)), Value(column.not_null),
+                                    std::move(key_position), TextOrNull(column.default_sql),
+                                    TextOrNull(column.generated_sql)}));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ScanIndexes(engine::Database* database, RowReceiver receive) {
+  const std::unique_ptr<engine::Transaction> transaction = database->Begin();
+  for (const auto& table : transaction->catalog()->tables()) {
+    for (const engine::IndexSchema& index : table->indexes) {
+      KYRO_ASSIGN_OR_RETURN(const engine::IndexStatistics s, database->index_statistics(index.id));
+      const char* metric = index.metric == engine::Metric::kL2             ? "l2"
+                           : index.metric == engine::Metric::kInnerProduct ? "inner_product"
+                                                                           : "cosine";
+      KYRO_RETURN_IF_ERROR(receive(
+          {Value(index.name), Value(int64_t{index.id}), Value(table->name),
+           Value(table->columns[index.column].name), Value(index.method), Value(metric),
+           Value(int64_t{index.m}), Value(int64_t{index.ef_construction}), Count(s.indexed_count),
+           Count(s.tail_count), Count(s.dead_count), Count(s.memory_bytes)}));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ScanRecovery(engine::Database* database, RowReceiver receive) {
+  const engine::RecoveryReport& r = database->recovery();
+  return receive({Value(r.created), Count(r.epoch), Count(r.checkpoint_lsn), Count(r.last_lsn),
+                  Count(r.replayed_count), Count(r.torn_bytes), Count(r.rebuilt_indexes),
+                  TextOrNull(r.damage), Value(r.micros)});
+}
+
+}  // namespace
+
+void AddSystemTables(engine::Database* database, VirtualTableRegistry* registry) {
+  const auto add = [&](const char* name, std::vector<VirtualColumn> columns,
+                       absl::Status (*scan)(engine::Database*, RowReceiver)) {
+    // The names are all different, so this cannot fail.
+    const absl::Status added = registry->Add(std::make_shared<ComputedTable>(
+        name, std::move(columns),
+        [database, scan](RowReceiver receive) { return scan(database, receive); }));
+    KYRO_CHECK(added.ok());
+  };
+  add("kyro_knobs",
+      {{"name", kTextType},
+       {"value", kBigintType},
+       {"unit", kTextType},
+       {"default_value", kBigintType},
+       {"min", kBigintType},
+       {"max", kBigintType},
+       {"description", kTextType}},
+      &ScanKnobs);
+  add("kyro_metrics", {{"name", kTextType}, {"value", kDoubleType}}, &ScanMetrics);
+  add("kyro_tables",
+      {{"name", kTextType},
+       {"id", kBigintType},
+       {"column_count", kBigintType},
+       {"primary_key", kTextType},
+       {"version", kBigintType},
+       {"run_count", kBigintType},
+       {"run_bytes", kBigintType},
+       {"entry_count", kBigintType},
+       {"tombstone_count", kBigintType},
+       {"memtable_bytes", kBigintType},
+       {"model_bytes", kBigintType},
+       {"model_segment_count", kBigintType},
+       {"model_bound_width_max", kBigintType}},
+      &ScanTables);
+  add("kyro_columns",
+      {{"table_name", kTextType},
+       {"position", kBigintType},
+       {"name", kTextType},
+       {"type", kTextType},
+       {"not_null", kBooleanType},
+       {"key_position", kBigintType},
+       {"default_sql", kTextType},
+       {"generated_sql", kTextType}},
+      &ScanColumns);
+  add("kyro_indexes",
+      {{"name", kTextType},
+       {"id", kBigintType},
+       {"table_name", kTextType},
+       {"column_name", kTextType},
+       {"method", kTextType},
+       {"metric", kTextType},
+       {"m", kBigintType},
+       {"ef_construction", kBigintType},
+       {"indexed_count", kBigintType},
+       {"tail_count", kBigintType},
+       {"dead_count", kBigintType},
+       {"memory_bytes", kBigintType}},
+      &ScanIndexes);
+  add("kyro_recovery",
+      {{"created", kBooleanType},
+       {"epoch", kBigintType},
+       {"checkpoint_lsn", kBigintType},
+       {"last_lsn", kBigintType},
+       {"replayed_count", kBigintType},
+       {"torn_bytes", kBigintType},
+       {"rebuilt_indexes", kBigintType},
+       {"damage", kTextType},
+       {"micros", kBigintType}},
+      &ScanRecovery);
+}
+
+}  // namespace kyrodb::sql

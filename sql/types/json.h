@@ -1,0 +1,41 @@
+// JSON documents: parsing, PostgreSQL's canonical jsonb text, and access by path.
+// Source: RFC 8259; the canonical form is that of PostgreSQL 15's jsonb (`json_in`,
+// `JsonbToCString` by observation): keys by length, then bytes; the last duplicate wins; numbers
+// keep their digits.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace kyrodb::sql {
+
+struct Json {
+  enum class Kind { kNull, kBoolean, kNumber, kString, kArray, kObject };
+  Kind kind = Kind::kNull;
+  bool boolean = false;
+  std::string text;  // of a string: unescaped; of a number: without exponent
+  std::vector<Json> items;
+  std::vector<std::pair<std::string, Json>> members;  // in canonical order, keys unique
+
+  const Json* Find(absl::string_view key) const;
+};
+
+inline constexpr int kJsonDepthMax = 1000;
+
+// 22P02 with PostgreSQL's message; 54001 beyond `kJsonDepthMax`.
+absl::StatusOr<Json> ParseJson(absl::string_view text);
+// The canonical text.
+void AppendJson(const Json& json, std::string* out);
+std::string ToJsonText(const Json& json);
+// `text` in quotes with JSON's escapes.
+void AppendJsonString(absl::string_view text, std::string* out);
+absl::StatusOr<std::string> CanonicalJson(absl::string_view text);
+// jsonb's `left @> right`.
+bool JsonContains(const Json& left, const Json& right);
+absl::string_view JsonKindName(Json::Kind kind);  // "null", "boolean", "number", …
+
+}  // namespace kyrodb::sql
