@@ -1,0 +1,114 @@
+#include "server/command_line/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <sstream>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+namespace kyrodb::server {
+namespace {
+
+constexpr char kDescription[] =
+    "KyroDB: one engine for rows, events and vectors on learned indexes.\n"
+    "Without a command it opens the SQL shell on a directory, without a server.";
+constexpr char kExamples[] = R"(Examples:
+  kyro                                   a shell on ./kyrodb (made when it is not there)
+  kyro -c 'SELECT 1' data                run one statement on the directory data
+  kyro serve --data data                 HTTP at 127.0.0.1:8080
+  kyro import docs.csv --table docs --data data
+Exit codes: 0 done, 1 a -c command failed, 2 wrong usage or no database, 3 a script failed.)";
+
+std::optional<CommandLine> Refuse(CommandLineAnswer* answer, std::string text) {
+  answer->text = absl::StrCat("kyro: ", text, "\n");
+  answer->exit_code = 2;
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<CommandLine> ParseCommandLine(int argc, const char* const* argv,
+                                            CommandLineAnswer* answer) {
+  CommandLine line;
+  CLI::App app(kDescription, "kyro");
+  app.footer(kExamples);
+  bool version = false;
+  app.add_flag("--version,-V", version, "Print the version and leave");
+  app.add_option("DIR", line.directory, "Directory of the database (default: kyrodb)");
+  app.add_option("-c,--command", line.commands, "Run this SQL or backslash command and leave")
+      ->allow_extra_args(false);
+  app.add_option("-f,--file", line.files, "Run the statements of this file and leave")
+      ->allow_extra_args(false);
+  const CLI::IsMember modes({"off", "observe", "auto"});
+  app.add_option("--tuner", line.tuner, "Memory tuner: off, observe or auto (default: auto)")
+      ->check(modes);
+
+  CLI::App* serve = app.add_subcommand("serve", "Serve a database over HTTP until SIGTERM");
+  serve->add_option("--data", line.directory, "Directory of the database (default: kyrodb)");
+  serve->add_option("--host", line.host, "Address to listen on (default: 127.0.0.1)");
+  serve->add_option("--http-port", line.http_port, "Port, 0 for any free one (default: 8080)")
+      ->check(CLI::Range(0, 65535));
+  serve->add_option("--tuner", line.tuner, "Memory tuner: off, observe or auto (default: auto)")
+      ->check(modes);
+  std::string pg_port;
+  std::string grpc_port;
+  serve->add_option("--pg-port", pg_port, "Not supported yet");
+  serve->add_option("--grpc-port", grpc_port, "Not supported yet");
+
+  CLI::App* import = app.add_subcommand("import", "Load a CSV or JSONL file into a table");
+  import->add_option("FILE", line.import_file, "File to load")->required();
+  import->add_option("--table", line.table, "Table to load into")->required();
+  import->add_option("--data", line.directory, "Directory of the database (default: kyrodb)");
+  import->add_option("--format", line.format, "csv or jsonl (default: by the file's name)")
+      ->check(CLI::IsMember({"csv", "jsonl"}));
+  import->add_option("--create", line.create,
+                     "Make the table first, with these column definitions: "
+                     "\"id bigint PRIMARY KEY, title text\"");
+  std::string on_error = "stop";
+  import->add_option("--on-error", on_error, "Bad lines: stop or skip (default: stop)")
+      ->check(CLI::IsMember({"stop", "skip"}));
+  import->add_flag("--upsert", line.upsert, "Replace rows whose key is there");
+  import->add_flag("--progress", line.progress, "Show progress even when not on a terminal");
+
+  std::vector<CLI::App*> later;
+  for (const char* name : {"export", "inspect", "check", "backup", "restore"}) {
+    later.push_back(app.add_subcommand(name, "Not supported yet")->allow_extras());
+  }
+  app.require_subcommand(0, 1);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream out;
+    const int code = app.exit(error, out, out);
+    answer->text = out.str();
+    answer->exit_code = code == 0 ? 0 : 2;
+    return std::nullopt;
+  }
+  if (version) {
+    answer->text = "kyro 0.1.0\n";
+    return std::nullopt;
+  }
+  for (const CLI::App* command : later) {
+    if (command->parsed()) {
+      return Refuse(answer, absl::StrCat("\"kyro ", command->get_name(), "\" is not supported yet"));
+    }
+  }
+  if (!pg_port.empty()) return Refuse(answer, "--pg-port is not supported yet");
+  if (!grpc_port.empty()) return Refuse(answer, "--grpc-port is not supported yet");
+  if (absl::StartsWith(line.directory, "postgres://") ||
+      absl::StartsWith(line.directory, "postgresql://")) {
+    return Refuse(answer, absl::StrCat("connecting to a server (", line.directory,
+                                       ") is not supported yet; give a directory"));
+  }
+  if (serve->parsed()) line.verb = CommandLine::Verb::kServe;
+  if (import->parsed()) line.verb = CommandLine::Verb::kImport;
+  line.skip_bad_lines = on_error == "skip";
+  if (line.verb == CommandLine::Verb::kShell) return line;
+  if (!line.commands.empty() || !line.files.empty()) {
+    return Refuse(answer, "-c and -f go with the shell, not with a command");
+  }
+  return line;
+}
+
+}  // namespace kyrodb::server

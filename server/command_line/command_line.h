@@ -1,0 +1,43 @@
+// What the user typed after `kyro`.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace kyrodb::server {
+
+struct CommandLine {
+  enum class Verb { kShell, kServe, kImport };
+  Verb verb = Verb::kShell;
+  std::string directory = "kyrodb";
+  std::string tuner = "auto";  // off, observe or auto
+  // Shell: run these and leave; in the order given, commands before files.
+  std::vector<std::string> commands;
+  std::vector<std::string> files;
+  // Serve.
+  std::string host = "127.0.0.1";
+  int http_port = 8080;
+  // Import.
+  std::string import_file;
+  std::string table;
+  std::string format;  // csv, jsonl or empty: by the file's name
+  std::string create;  // column definitions of a table to be made
+  bool skip_bad_lines = false;
+  bool upsert = false;
+  bool progress = false;
+};
+
+// What to print instead of doing anything, and the exit code: --help, --version, a mistake.
+struct CommandLineAnswer {
+  std::string text;
+  int exit_code = 0;
+};
+
+// Returns the command, or fills in `answer`.
+std::optional<CommandLine> ParseCommandLine(int argc, const char* const* argv,
+                                            CommandLineAnswer* answer);
+
+}  // namespace kyrodb::server
