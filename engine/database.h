@@ -76,8 +76,9 @@ struct IndexStatistics {
 };
 
 // Errors:         `Open` gives `FailedPrecondition` naming the opener that holds the directory,
-//                 `NotFound` when there is no database and none may be made, `Unimplemented` for a
-//                 newer format, `DataLoss` when the manifest or the catalog is damaged. Damaged
+//                 `NotFound` when there is no database and none may be made, `Unimplemented` or
+//                 `FailedPrecondition` (manifest, log) for a newer format, naming both versions,
+//                 `DataLoss` when the manifest, the catalog or a run is damaged or missing. Damaged
 //                 acknowledged log data opens the database read-only and says so in `recovery()`.
 // Thread-safety:  all methods may be called from any thread, except `Close`, which must be the
 //                 last call.

@@ -35,8 +35,19 @@ Checkpointer::Checkpointer(const CheckpointContext& context, ManifestState state
       state_(std::move(state)),
       checkpoint_lsn_(state_.checkpoint_lsn) {}
 
+absl::Status Checkpointer::status() const {
+  absl::MutexLock lock(&mutex_);
+  return poisoned_;
+}
+
 absl::Status Checkpointer::Publish(ManifestState next) {
-  KYRO_RETURN_IF_ERROR(context_.manifest->Publish(EncodeManifest(next)));
+  KYRO_RETURN_IF_ERROR(poisoned_);
+  const absl::Status status = context_.manifest->Publish(EncodeManifest(next));
+  if (absl::IsUnavailable(status)) {
+    poisoned_ = absl::FailedPreconditionError(absl::StrCat(
+        "database is read-only: its manifest could not be switched: ", status.message()));
+  }
+  KYRO_RETURN_IF_ERROR(status);
   checkpoint_lsn_.store(next.checkpoint_lsn);
   state_ = std::move(next);
   return absl::OkStatus();
@@ -49,34 +60,39 @@ absl::Status Checkpointer::PublishEpoch(uint64_t epoch) {
   return Publish(std::move(next));
 }
 
-// Deletes that a persisted vector index segment has not seen must stay to be found at the next
-// open.
+// Deletes that a vector index segment has not seen, or will not have seen when it is first saved,
+// must stay to be found at the next open.
 RetentionPolicy Checkpointer::PolicyFor(ObjectId space) const {
   RetentionPolicy policy{.snapshots = context_.views->Live(), .tombstone_floor = kLsnMax};
   for (const auto& slot : context_.indexes->OfTable(space)) {
     const SegmentFile file = slot->persisted();
+    Lsn covers = kLsnMax;
     if (file.file_number != 0) {
-      policy.tombstone_floor = std::min(policy.tombstone_floor, file.covers_lsn);
+      covers = file.covers_lsn;
+    } else if (const IndexSlot::Ready ready = slot->ready(); ready.column != nullptr) {
+      covers = ready.column->CoversLsn(context_.views->visible());
     }
+    policy.tombstone_floor = std::min(policy.tombstone_floor, covers);
   }
   return policy;
 }
 
-absl::Status Checkpointer::WriteSegment(IndexSlot& slot, IndexedColumn& column,
-                                        const SegmentFile& file) {
-  const std::string path = context_.names->Segment(slot.schema().id, file.file_number);
+absl::Status Checkpointer::WriteSegment(const std::string& path, const IndexedColumn& column,
+                                        Lsn covers_lsn) {
   KYRO_ASSIGN_OR_RETURN(std::unique_ptr<WritableFile> out, context_.file_system->Create(path));
   uint64_t offset = 0;
-  KYRO_RETURN_IF_ERROR(column.Save(file.covers_lsn, [&](absl::string_view bytes) {
+  absl::Status status = column.Save(covers_lsn, [&](absl::string_view bytes) {
     const uint64_t at = offset;
     offset += bytes.size();
     return out->Write(at, bytes);
-  }));
-  KYRO_RETURN_IF_ERROR(out->Sync());
-  return out->Close();
+  });
+  if (status.ok()) status = out->Sync();
+  if (status.ok()) status = out->Close();
+  if (!status.ok()) context_.obsolete_files->Add(path);
+  return status;
 }
 
-absl::Status Checkpointer::SaveSegments(bool all, std::vector<SavedSegment>* saved) {
+void Checkpointer::SaveSegments(bool all, std::vector<SavedSegment>* saved) {
   for (const auto& slot : context_.indexes->All()) {
     const IndexSlot::Ready ready = slot->ready();
     if (ready.column == nullptr) continue;
@@ -94,10 +110,13 @@ absl::Status Checkpointer::SaveSegments(bool all, std::vector<SavedSegment>* sav
       continue;
     }
     file.file_number = state_.next_file_number++;
-    KYRO_RETURN_IF_ERROR(WriteSegment(*slot, *ready.column, file));
-    saved->push_back({slot, file, change_count});
+    const std::string path = context_.names->Segment(file.index, file.file_number);
+    if (WriteSegment(path, *ready.column, file.covers_lsn).ok()) {
+      saved->push_back({slot, ready.column, file, change_count});
+    } else {
+      failures_.Add();
+    }
   }
-  return absl::OkStatus();
 }
 
 absl::Status Checkpointer::WriteFiles(std::vector<Flush>* flushes,
@@ -109,7 +128,11 @@ absl::Status Checkpointer::WriteFiles(std::vector<Flush>* flushes,
     spaces = context_.spaces->Live();
     for (const auto& space : spaces) space->Freeze();
   });
-  KYRO_RETURN_IF_ERROR(context_.log->RotateSegment());
+  // Without room for another segment the log goes on in this one, which is dropped later.
+  if (const absl::Status rotated = context_.log->RotateSegment();
+      !absl::IsResourceExhausted(rotated)) {
+    KYRO_RETURN_IF_ERROR(rotated);
+  }
   for (const auto& space : spaces) {
     const std::shared_ptr<const SpaceVersion> version = space->version();
     if (version->frozen.empty()) continue;
@@ -120,16 +143,14 @@ absl::Status Checkpointer::WriteFiles(std::vector<Flush>* flushes,
                           PolicyFor(space->id())));
     flushes->push_back({space, version->frozen, std::move(run)});
   }
-  KYRO_RETURN_IF_ERROR(SaveSegments(save_all_segments, segments));
+  SaveSegments(save_all_segments, segments);
   if (!flushes->empty()) {
     KYRO_RETURN_IF_ERROR(context_.file_system->SyncDirectory(context_.names->runs()));
   }
   if (!segments->empty()) {
     KYRO_RETURN_IF_ERROR(context_.file_system->SyncDirectory(context_.names->vectors()));
   }
-  // The manifest will say what the catalog says now, and a table may have been dropped since the
-  // cut: its runs must not be forgotten before the log is sure to tell of the drop.
-  return context_.log->Sync();
+  return absl::OkStatus();
 }
 
 ManifestState Checkpointer::NextState(Lsn cut, const std::vector<Flush>& flushes,
@@ -161,15 +182,23 @@ absl::Status Checkpointer::CheckpointLocked(bool save_all_segments) {
   Lsn cut = 0;
   std::vector<Flush> flushes;
   std::vector<SavedSegment> segments;
+  KYRO_RETURN_IF_ERROR(poisoned_);
   absl::Status status = WriteFiles(&flushes, &segments, save_all_segments, &cut);
+  // Before the new state is made: what it leaves out was dropped at or before this, so that no file
+  // goes that it names.
+  const Lsn oldest = context_.views->Oldest();
   if (status.ok() && cut == state_.checkpoint_lsn && flushes.empty() && segments.empty()) {
     return status;
   }
   const std::vector<SegmentFile> old_segments = state_.segments;
-  if (status.ok()) status = Publish(NextState(cut, flushes, segments));
+  if (status.ok()) {
+    ManifestState next = NextState(cut, flushes, segments);
+    // The new state forgets the runs of dropped tables; the log must be sure to tell of the drop.
+    status = context_.log->Sync();
+    if (status.ok()) status = Publish(std::move(next));
+  }
   if (!status.ok()) {
-    // Unless the switch itself is in doubt, nobody will ever name these files.
-    if (!absl::IsUnavailable(status)) {
+    if (!InDoubt()) {
       for (const Flush& flush : flushes) {
         if (flush.run != nullptr) flush.run->MarkObsolete(context_.obsolete_files);
       }
@@ -188,7 +217,7 @@ absl::Status Checkpointer::CheckpointLocked(bool save_all_segments) {
     if (flush.run != nullptr) flushed_bytes_.Add(flush.run->file_bytes());
   }
   for (const SavedSegment& segment : segments) {
-    segment.slot->SetPersisted(segment.file, segment.change_count);
+    segment.slot->SetPersisted(segment.file, segment.column.get(), segment.change_count);
   }
   for (const SegmentFile& old : old_segments) {
     const bool kept =
@@ -196,9 +225,7 @@ absl::Status Checkpointer::CheckpointLocked(bool save_all_segments) {
                     [&](const SegmentFile& file) { return file.file_number == old.file_number; });
     if (!kept) context_.obsolete_files->Add(context_.names->Segment(old.index, old.file_number));
   }
-  for (const auto& space : context_.spaces->Sweep(context_.views->Oldest())) {
-    space->MarkAllObsolete();
-  }
+  for (const auto& space : context_.spaces->Sweep(oldest)) space->MarkAllObsolete();
   RemoveObsolete();
   return DropLog(cut);
 }
@@ -221,16 +248,30 @@ absl::Status Checkpointer::Checkpoint(bool save_all_segments) {
   return Annotate(status, "checkpoint");
 }
 
-absl::Status Checkpointer::MergeRuns(const std::shared_ptr<KeySpace>& space,
-                                     std::vector<std::shared_ptr<const Run>> runs) {
-  const uint64_t number = state_.next_file_number++;
-  KYRO_ASSIGN_OR_RETURN(const std::shared_ptr<const Run> merged,
-                        space->WriteCompaction(runs, context_.names->Run(space->id(), number),
-                                               number, PolicyFor(space->id())));
-  KYRO_RETURN_IF_ERROR(context_.file_system->SyncDirectory(context_.names->runs()));
+absl::Status Checkpointer::ReleaseDropped() {
+  absl::MutexLock lock(&mutex_);
+  const Lsn oldest = context_.views->Oldest();
+  if (!context_.spaces->HasDropped(oldest)) return absl::OkStatus();
+  ManifestState next = state_;
+  const auto is_gone = [&](const ManifestState::Space& space) {
+    return context_.spaces->Find(space.id, kLsnMax - 1) == nullptr;
+  };
+  next.spaces.erase(std::remove_if(next.spaces.begin(), next.spaces.end(), is_gone),
+                    next.spaces.end());
+  if (next.spaces.size() != state_.spaces.size()) {
+    KYRO_RETURN_IF_ERROR(context_.log->Sync());
+    KYRO_RETURN_IF_ERROR(Publish(std::move(next)));
+  }
+  for (const auto& space : context_.spaces->Sweep(oldest)) space->MarkAllObsolete();
+  RemoveObsolete();
+  return absl::OkStatus();
+}
+
+absl::Status Checkpointer::PublishMerge(const KeySpace& space, const Run* merged,
+                                        const std::vector<std::shared_ptr<const Run>>& runs) {
   ManifestState next = state_;
   for (ManifestState::Space& entry : next.spaces) {
-    if (entry.id != space->id()) continue;
+    if (entry.id != space.id()) continue;
     std::vector<uint64_t> numbers;
     for (const uint64_t file_number : entry.runs) {
       if (file_number == runs.front()->file_number() && merged != nullptr) {
@@ -243,7 +284,31 @@ absl::Status Checkpointer::MergeRuns(const std::shared_ptr<KeySpace>& space,
     }
     entry.runs = std::move(numbers);
   }
-  KYRO_RETURN_IF_ERROR(Publish(std::move(next)));
+  return Publish(std::move(next));
+}
+
+absl::Status Checkpointer::MergeRuns(const std::shared_ptr<KeySpace>& space,
+                                     std::vector<std::shared_ptr<const Run>> runs) {
+  uint64_t number;
+  {
+    absl::MutexLock lock(&mutex_);
+    KYRO_RETURN_IF_ERROR(poisoned_);
+    number = state_.next_file_number++;
+  }
+  KYRO_ASSIGN_OR_RETURN(std::shared_ptr<const Run> merged,
+                        space->WriteCompaction(runs, context_.names->Run(space->id(), number),
+                                               number, PolicyFor(space->id())));
+  absl::MutexLock lock(&mutex_);
+  absl::Status status = context_.file_system->SyncDirectory(context_.names->runs());
+  if (status.ok()) status = PublishMerge(*space, merged.get(), runs);
+  if (!status.ok()) {
+    if (!InDoubt() && merged != nullptr) {
+      merged->MarkObsolete(context_.obsolete_files);
+      merged.reset();
+      RemoveObsolete();
+    }
+    return status;
+  }
   space->InstallCompaction(merged, runs);
   compactions_.Add();
   if (merged != nullptr) compacted_bytes_.Add(merged->file_bytes());
@@ -253,7 +318,7 @@ absl::Status Checkpointer::MergeRuns(const std::shared_ptr<KeySpace>& space,
 }
 
 absl::Status Checkpointer::Compact(ObjectId space_id) {
-  absl::MutexLock lock(&mutex_);
+  absl::MutexLock lock(&merge_mutex_);
   const std::shared_ptr<KeySpace> space = context_.spaces->Find(space_id, kLsnMax - 1);
   if (space == nullptr) return absl::OkStatus();
   std::vector<std::shared_ptr<const Run>> runs = space->version()->runs;
@@ -263,20 +328,19 @@ absl::Status Checkpointer::Compact(ObjectId space_id) {
   return Annotate(status, absl::StrCat("compaction of key space ", space_id));
 }
 
-absl::StatusOr<uint64_t> Checkpointer::CompactWhereNeeded(size_t run_count_max) {
-  absl::MutexLock lock(&mutex_);
-  uint64_t merges = 0;
+absl::Status Checkpointer::CompactWhereNeeded(size_t run_count_max) {
+  absl::MutexLock lock(&merge_mutex_);
+  absl::Status first;
   for (const auto& space : context_.spaces->Live()) {
     std::vector<std::shared_ptr<const Run>> runs = space->RunsToCompact(run_count_max);
     if (runs.empty()) continue;
     const absl::Status status = MergeRuns(space, std::move(runs));
-    if (!status.ok()) {
-      failures_.Add();
-      return Annotate(status, absl::StrCat("compaction of key space ", space->id()));
+    if (!status.ok()) failures_.Add();
+    if (first.ok()) {
+      first = Annotate(status, absl::StrCat("compaction of key space ", space->id()));
     }
-    ++merges;
   }
-  return merges;
+  return first;
 }
 
 // A file that cannot be removed costs space, not correctness: the next open tries again.

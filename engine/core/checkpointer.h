@@ -57,11 +57,18 @@ class Checkpointer {
   // lot, or, with `save_all_segments`, at all.
   absl::Status Checkpoint(bool save_all_segments);
 
-  // Merges all runs of a key space into one; OK when it is gone.
+  // Gives back the memory and the files of dropped tables that no snapshot sees any more, without
+  // writing anything but the manifest: a full disk can be emptied.
+  absl::Status ReleaseDropped();
+
+  // Merges all runs of a key space into one; OK when it is gone. Checkpoints go on meanwhile.
   absl::Status Compact(ObjectId space);
-  // Merges where a space has more than `run_count_max` runs or much that is deleted. Returns how
-  // many merges it did.
-  absl::StatusOr<uint64_t> CompactWhereNeeded(size_t run_count_max);
+  // Merges where a space has more than `run_count_max` runs or much that is deleted; goes on with
+  // the other spaces when one fails, and returns the first error.
+  absl::Status CompactWhereNeeded(size_t run_count_max);
+
+  // OK, or why nothing can be published any more (`FailedPrecondition`).
+  absl::Status status() const;
 
   Lsn checkpoint_lsn() const { return checkpoint_lsn_.load(std::memory_order_relaxed); }
 
@@ -73,16 +80,21 @@ class Checkpointer {
   };
   struct SavedSegment {
     std::shared_ptr<IndexSlot> slot;
+    std::shared_ptr<IndexedColumn> column;
     SegmentFile file;
     uint64_t change_count = 0;
   };
 
   RetentionPolicy PolicyFor(ObjectId space) const;
-  absl::Status SaveSegments(bool all, std::vector<SavedSegment>* saved)
+  // An index segment is derived data: one that cannot be written is counted and left out.
+  void SaveSegments(bool all, std::vector<SavedSegment>* saved)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status WriteSegment(IndexSlot& slot, IndexedColumn& column, const SegmentFile& file);
+  absl::Status WriteSegment(const std::string& path, const IndexedColumn& column, Lsn covers_lsn);
   absl::Status MergeRuns(const std::shared_ptr<KeySpace>& space,
                          std::vector<std::shared_ptr<const Run>> runs)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(merge_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status PublishMerge(const KeySpace& space, const Run* merged,
+                            const std::vector<std::shared_ptr<const Run>>& runs)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status WriteFiles(std::vector<Flush>* flushes, std::vector<SavedSegment>* segments,
                           bool save_all_segments, Lsn* cut) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -93,6 +105,8 @@ class Checkpointer {
   absl::Status DropLog(Lsn cut);
   // Makes `next` durable and current.
   absl::Status Publish(ManifestState next) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Whether the last `Publish` may have happened although it failed: then no file may go.
+  bool InDoubt() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !poisoned_.ok(); }
   void RemoveObsolete() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const CheckpointContext context_;
@@ -103,7 +117,9 @@ class Checkpointer {
   Counter& failures_;
   Histogram& micros_;
 
-  mutable absl::Mutex mutex_;
+  absl::Mutex merge_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);  // one merge at a time
+  mutable absl::Mutex mutex_;                             // of what the manifest says
+  absl::Status poisoned_ ABSL_GUARDED_BY(mutex_);
   ManifestState state_ ABSL_GUARDED_BY(mutex_);
   std::atomic<Lsn> checkpoint_lsn_;
 };

@@ -162,10 +162,12 @@ absl::Status DatabaseImpl::OpenRuns() {
   for (const ManifestState::Space& space : state_.spaces) {
     std::vector<std::shared_ptr<const Run>> runs;
     for (const uint64_t number : space.runs) {
-      KYRO_ASSIGN_OR_RETURN(
-          std::shared_ptr<const Run> run,
-          Run::Open(*file_system_, names_.Run(space.id, number), number, *buffer_pool_, metrics_));
-      runs.push_back(std::move(run));
+      absl::StatusOr<std::shared_ptr<Run>> run =
+          Run::Open(*file_system_, names_.Run(space.id, number), number, *buffer_pool_, metrics_);
+      // Here "not found" means a file that the manifest names.
+      if (absl::IsNotFound(run.status())) return absl::DataLossError(run.status().message());
+      KYRO_RETURN_IF_ERROR(run.status());
+      runs.push_back(*std::move(run));
     }
     spaces_->Insert(std::make_shared<KeySpace>(space.id, storage, std::move(runs)));
   }
@@ -300,15 +302,16 @@ void DatabaseImpl::StartBackground() {
           [this](Lsn snapshot, std::shared_ptr<const Catalog> base, const WriteSet& writes) {
             return CommitWrites(snapshot, std::move(base), writes);
           }};
-  maintenance_ =
-      std::make_unique<Maintenance>(MaintenanceContext{.checkpointer = checkpointer_.get(),
-                                                       .log = log_.get(),
-                                                       .spaces = spaces_.get(),
-                                                       .indexes = &indexes_,
-                                                       .views = views_.get(),
-                                                       .metrics = &metrics_,
-                                                       .write_buffer_bytes = write_buffer_bytes_,
-                                                       .run_count_max = run_count_max_});
+  maintenance_ = std::make_unique<Maintenance>(
+      MaintenanceContext{.checkpointer = checkpointer_.get(),
+                         .log = log_.get(),
+                         .spaces = spaces_.get(),
+                         .indexes = &indexes_,
+                         .views = views_.get(),
+                         .metrics = &metrics_,
+                         .write_buffer_bytes = write_buffer_bytes_,
+                         .run_count_max = run_count_max_,
+                         .log_retention_bytes = log_retention_bytes_});
   if (options_.background && log_ != nullptr) maintenance_->Start();
 }
 
@@ -333,7 +336,8 @@ absl::Status DatabaseImpl::writable() const {
     return absl::FailedPreconditionError(
         absl::StrCat("database is read-only: ", damage_.message()));
   }
-  return log_->status();
+  KYRO_RETURN_IF_ERROR(log_->status());
+  return checkpointer_->status();
 }
 
 Lsn DatabaseImpl::durable_lsn() const {
@@ -348,7 +352,7 @@ absl::StatusOr<CommitInfo> DatabaseImpl::CommitWrites(Lsn snapshot,
                                                       std::shared_ptr<const Catalog> base,
                                                       const WriteSet& writes) {
   KYRO_RETURN_IF_ERROR(writable());
-  KYRO_RETURN_IF_ERROR(maintenance_->AdmitWrite());
+  KYRO_RETURN_IF_ERROR(maintenance_->AdmitWrite(writes.size_bytes(), writes.FreesSpace()));
   BatchCommit commit(&commit_context_, snapshot, std::move(base), &writes);
   KYRO_ASSIGN_OR_RETURN(const Lsn lsn, log_->Commit(&commit));
   return CommitInfo{.lsn = lsn, .durable_lsn = log_->synced_lsn()};
@@ -392,13 +396,17 @@ absl::Status DatabaseImpl::WaitForIndexes(
     absl::Duration timeout, const std::function<void(uint64_t indexed, uint64_t total)>& progress) {
   const absl::Time deadline = absl::Now() + timeout;
   absl::Time next_report = absl::InfinitePast();
+  const Lsn target = views_->visible();
   bool worked = false;
   for (;;) {
     uint64_t indexed = 0, tail = 0;
-    bool building = false;
+    bool covered = true;
     for (const auto& slot : indexes_.All()) {
+      // In this order: a build that ends in between counts as not ended.
+      const bool building = slot->building();
       const IndexSlot::Ready ready = slot->ready();
-      building = building || slot->building();
+      covered = covered && !building && ready.column != nullptr &&
+                ready.column->CoversLsn(views_->visible()) >= target;
       if (ready.column == nullptr) continue;
       indexed += ready.column->graph_count();
       tail += ready.column->tail_count();
@@ -407,7 +415,7 @@ absl::Status DatabaseImpl::WaitForIndexes(
     if (inline_work) {
       KYRO_ASSIGN_OR_RETURN(worked, maintenance_->IndexSome(/*count_max=*/1024));
     }
-    const bool done = tail == 0 && !building && !worked;
+    const bool done = covered && !worked;
     if (progress != nullptr && (done || absl::Now() >= next_report)) {
       progress(indexed, indexed + tail);
       next_report = absl::Now() + absl::Milliseconds(100);

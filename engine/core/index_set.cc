@@ -74,6 +74,11 @@ absl::Status IndexSlot::Build(
     const KeySpace& space, Views& views,
     const std::function<void(const std::function<void()>&)>& run_exclusive) {
   const View view = views.Acquire();
+  {
+    // What an earlier, failed build left and this one will find in the table.
+    absl::MutexLock lock(&mutex_);
+    while (!pending_.empty() && pending_.front().lsn <= view.snapshot) pending_.pop_front();
+  }
   const auto build = [&]() -> absl::StatusOr<std::shared_ptr<IndexedColumn>> {
     KYRO_ASSIGN_OR_RETURN(
         std::shared_ptr<IndexedColumn> column,
@@ -89,8 +94,10 @@ absl::Status IndexSlot::Build(
     return column;
   };
   absl::StatusOr<std::shared_ptr<IndexedColumn>> column = build();
-  views.Release(view.snapshot);
-  KYRO_RETURN_IF_ERROR(column.status());
+  if (!column.ok()) {
+    views.Release(view.snapshot);
+    return column.status();
+  }
   run_exclusive([&] {
     absl::MutexLock lock(&mutex_);
     for (const Pending& change : pending_) {
@@ -101,6 +108,8 @@ absl::Status IndexSlot::Build(
     ready_ = {.column = *column, .ready_lsn = view.snapshot};
     persisted_change_count_ = 0;
   });
+  // Held until now, so that no merge has dropped a delete that this index had yet to see.
+  views.Release(view.snapshot);
   return absl::OkStatus();
 }
 
@@ -109,10 +118,12 @@ SegmentFile IndexSlot::persisted() const {
   return persisted_;
 }
 
-void IndexSlot::SetPersisted(const SegmentFile& file, uint64_t change_count) {
+void IndexSlot::SetPersisted(const SegmentFile& file, const IndexedColumn* column,
+                             uint64_t change_count) {
   absl::MutexLock lock(&mutex_);
   persisted_ = file;
-  persisted_change_count_ = change_count;
+  // A column that was built anew meanwhile is not saved yet.
+  persisted_change_count_ = ready_.column.get() == column ? change_count : 0;
 }
 
 uint64_t IndexSlot::unsaved_change_count() const {

@@ -60,7 +60,8 @@ class IndexSlot {
 
   // The segment that the manifest names for this index; file number 0 when there is none.
   SegmentFile persisted() const;
-  void SetPersisted(const SegmentFile& file, uint64_t change_count);
+  // `column` had seen `change_count` changes when it was saved as `file`.
+  void SetPersisted(const SegmentFile& file, const IndexedColumn* column, uint64_t change_count);
   // Changes since the persisted segment was written.
   uint64_t unsaved_change_count() const;
 

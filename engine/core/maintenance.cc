@@ -1,5 +1,7 @@
 #include "engine/core/maintenance.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "engine/base/status.h"
@@ -10,14 +12,21 @@ namespace {
 // Writers wait when memtables hold this many write buffers: a flush takes about as long as filling
 // one or two more.
 constexpr uint64_t kStallFactor = 4;
-constexpr absl::Duration kFlusherPeriod = absl::Milliseconds(100);
+constexpr absl::Duration kPeriod = absl::Milliseconds(100);
+// Memtables are measured each time they may have grown by this share of the write buffer.
+constexpr uint64_t kMeasureShare = 16;
 constexpr absl::Duration kRetryPeriod = absl::Seconds(1);
 constexpr absl::Duration kIndexerIdle = absl::Milliseconds(20);
 // Small enough that a stop or a new index is not kept waiting.
 constexpr uint64_t kAbsorbBatch = 256;
-// A graph is built anew when this much of it is dead: recall holds, but searches slow down
-// (notes on churn: 5,008 queries a second at 20 % dead, 3,418 at 50 %).
+// A graph is built anew when more than this and more than half of it is dead: recall holds, but
+// searches slow down.
 constexpr uint64_t kRebuildDeadMin = 1000;
+
+bool HasIndex(const TableSchema& table, ObjectId index) {
+  return std::any_of(table.indexes.begin(), table.indexes.end(),
+                     [&](const IndexSchema& candidate) { return candidate.id == index; });
+}
 
 }  // namespace
 
@@ -34,6 +43,7 @@ Maintenance::Maintenance(const MaintenanceContext& context)
 void Maintenance::Start() {
   running_.store(true);
   flusher_ = std::thread([this] { RunFlusher(); });
+  merger_ = std::thread([this] { RunMerger(); });
   indexer_ = std::thread([this] { RunIndexer(); });
 }
 
@@ -45,6 +55,7 @@ void Maintenance::Stop() {
     room_.SignalAll();
   }
   if (flusher_.joinable()) flusher_.join();
+  if (merger_.joinable()) merger_.join();
   if (indexer_.joinable()) indexer_.join();
   running_.store(false);
 }
@@ -60,24 +71,29 @@ uint64_t Maintenance::MemtableBytes() const {
   return bytes;
 }
 
-absl::Status Maintenance::AdmitWrite() {
+absl::Status Maintenance::AdmitWrite(uint64_t bytes, bool frees_space) {
   if (!running_.load(std::memory_order_relaxed)) return absl::OkStatus();
   const auto write_buffer = static_cast<uint64_t>(context_.write_buffer_bytes->value());
-  if (MemtableBytes() < write_buffer) return absl::OkStatus();
+  const uint64_t admitted = admitted_bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+  if (!large_.load(std::memory_order_relaxed) && admitted < write_buffer / kMeasureShare) {
+    return absl::OkStatus();
+  }
+  admitted_bytes_.store(0, std::memory_order_relaxed);
+  const bool large = MemtableBytes() >= write_buffer;
+  large_.store(large, std::memory_order_relaxed);
+  if (!large) return absl::OkStatus();
   absl::MutexLock lock(&mutex_);
   wake_flusher_.Signal();
   bool stalled = false;
-  while (!stopping_ && MemtableBytes() > kStallFactor * write_buffer) {
+  while (!stopping_ && !frees_space && MemtableBytes() > kStallFactor * write_buffer) {
     if (!flush_status_.ok()) {
       return absl::ResourceExhaustedError(absl::StrCat(
           "memtables hold more than ", kStallFactor * write_buffer, " bytes (", kStallFactor,
-          " times knob write_buffer_bytes) and cannot be "
-          "flushed: ",
-          flush_status_.message()));
+          " times knob write_buffer_bytes) and cannot be flushed: ", flush_status_.message()));
     }
     if (!stalled) stalls_.Add();
     stalled = true;
-    room_.WaitWithTimeout(&mutex_, kFlusherPeriod);
+    room_.WaitWithTimeout(&mutex_, kPeriod);
   }
   return absl::OkStatus();
 }
@@ -87,23 +103,38 @@ void Maintenance::RunFlusher() {
     {
       absl::MutexLock lock(&mutex_);
       if (!stopping_) {
-        wake_flusher_.WaitWithTimeout(&mutex_, flush_status_.ok() ? kFlusherPeriod : kRetryPeriod);
+        wake_flusher_.WaitWithTimeout(&mutex_, flush_status_.ok() ? kPeriod : kRetryPeriod);
       }
       if (stopping_) return;
     }
-    absl::Status status;
-    if (MemtableBytes() >= static_cast<uint64_t>(context_.write_buffer_bytes->value())) {
+    const auto write_buffer = static_cast<uint64_t>(context_.write_buffer_bytes->value());
+    const auto retained = static_cast<uint64_t>(context_.log_retention_bytes->value());
+    absl::Status status = context_.checkpointer->ReleaseDropped();
+    // The log counts too: dropped tables leave no memtable but long segments.
+    if (MemtableBytes() >= write_buffer ||
+        context_.log->size_bytes() > retained + 2 * kStallFactor * write_buffer) {
       status = context_.checkpointer->Checkpoint(/*save_all_segments=*/false);
-      MemtableBytes();
-    }
-    if (status.ok()) {
-      status = context_.checkpointer
-                   ->CompactWhereNeeded(static_cast<size_t>(context_.run_count_max->value()))
-                   .status();
+      large_.store(MemtableBytes() >= write_buffer, std::memory_order_relaxed);
     }
     absl::MutexLock lock(&mutex_);
     flush_status_ = status;
     room_.SignalAll();
+  }
+}
+
+void Maintenance::RunMerger() {
+  absl::Status status;
+  for (;;) {
+    {
+      absl::MutexLock lock(&mutex_);
+      const auto stopping = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_; };
+      if (mutex_.AwaitWithTimeout(absl::Condition(&stopping),
+                                  status.ok() ? kPeriod : kRetryPeriod)) {
+        return;
+      }
+    }
+    status = context_.checkpointer->CompactWhereNeeded(
+        static_cast<size_t>(context_.run_count_max->value()));
   }
 }
 
@@ -115,27 +146,40 @@ absl::StatusOr<bool> Maintenance::IndexSome(uint64_t count_max) {
     if (context_.log == nullptr) return function();
     context_.log->RunExclusive([&](Lsn) { function(); });
   };
-  for (const auto& slot : context_.indexes->All()) {
-    if (slot->building()) {
+  absl::Status first;
+  const auto index = [&](IndexSlot& slot) -> absl::Status {
+    if (slot.building()) {
       const std::shared_ptr<KeySpace> space =
-          context_.spaces->Find(slot->table_id(), context_.views->visible());
-      if (space == nullptr) continue;  // dropped
-      KYRO_RETURN_IF_ERROR(slot->Build(*space, *context_.views, run_exclusive));
+          context_.spaces->Find(slot.table_id(), context_.views->visible());
+      const std::shared_ptr<const TableSchema> table =
+          context_.views->catalog()->FindTable(slot.table_id());
+      // Dropped, or the commit that creates it is not published yet.
+      if (space == nullptr || table == nullptr || !HasIndex(*table, slot.schema().id)) {
+        return absl::OkStatus();
+      }
+      KYRO_RETURN_IF_ERROR(slot.Build(*space, *context_.views, run_exclusive));
       worked = true;
     }
-    const IndexSlot::Ready ready = slot->ready();
-    if (ready.column == nullptr) continue;
+    const IndexSlot::Ready ready = slot.ready();
+    if (ready.column == nullptr) return absl::OkStatus();
     KYRO_ASSIGN_OR_RETURN(const uint64_t moved,
                           ready.column->Absorb(count_max, context_.views->Oldest()));
     worked = worked || moved > 0;
     tail_count += ready.column->tail_count();
     const uint64_t dead = ready.column->dead_count();
-    if (dead > kRebuildDeadMin && dead > ready.column->graph_count() / 2) {
-      run_exclusive([&] { slot->StartBuild(); });
+    if (dead > kRebuildDeadMin && dead > ready.column->graph_count()) {
+      run_exclusive([&] { slot.StartBuild(); });
       worked = true;
     }
+    return absl::OkStatus();
+  };
+  // One index that fails does not keep the others waiting.
+  for (const auto& slot : context_.indexes->All()) {
+    const absl::Status status = index(*slot);
+    if (first.ok()) first = status;
   }
   tail_count_.Set(static_cast<int64_t>(tail_count));
+  KYRO_RETURN_IF_ERROR(first);
   return worked;
 }
 

@@ -1,5 +1,5 @@
-// The background work of a database: one thread flushes and merges, one moves vectors from tails
-// into graphs.
+// The background work of a database: one thread flushes memtables, one merges runs, one moves
+// vectors from tails into graphs.
 #pragma once
 
 #include <atomic>
@@ -29,6 +29,7 @@ struct MaintenanceContext {
   MetricsRegistry* metrics = nullptr;
   const Knob* write_buffer_bytes = nullptr;
   const Knob* run_count_max = nullptr;
+  const Knob* log_retention_bytes = nullptr;
 };
 
 // Thread-safety:  all methods may be called from any thread.
@@ -41,9 +42,10 @@ class Maintenance {
   // Waits for the threads to end what they are doing.
   void Stop();
 
-  // Tells the flusher that memtables have grown. Waits while they hold more than four write
-  // buffers; `ResourceExhausted` when they do and flushing fails.
-  absl::Status AdmitWrite();
+  // Tells the flusher that memtables grow by `bytes`. Waits while they hold more than four write
+  // buffers; `ResourceExhausted` when they do and flushing fails. What `frees_space` is never
+  // refused.
+  absl::Status AdmitWrite(uint64_t bytes, bool frees_space);
 
   // Does a bounded piece of index work: builds one index, or absorbs up to `count_max` entries of
   // each tail. Returns whether there was anything to do.
@@ -51,6 +53,7 @@ class Maintenance {
 
  private:
   void RunFlusher();
+  void RunMerger();
   void RunIndexer();
   uint64_t MemtableBytes() const;
 
@@ -67,7 +70,12 @@ class Maintenance {
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status flush_status_ ABSL_GUARDED_BY(mutex_);
   std::atomic<bool> running_{false};
+  // Bytes admitted since memtables were last measured, and whether they were large then: measuring
+  // walks all key spaces, so that not every commit does it.
+  std::atomic<uint64_t> admitted_bytes_{0};
+  std::atomic<bool> large_{false};
   std::thread flusher_;
+  std::thread merger_;
   std::thread indexer_;
 };
 

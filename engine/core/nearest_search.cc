@@ -116,7 +116,10 @@ absl::StatusOr<NearestAnswer> TransactionImpl::Nearest(const NearestRequest& req
 
   if (request.exact) return scan_exactly("asked for");
   const std::shared_ptr<IndexSlot> slot = context_->indexes->Find(request.index);
-  if (slot == nullptr) return scan_exactly("the index is not committed yet");
+  // The number may have gone to another transaction's index meanwhile.
+  if (slot == nullptr || slot->table_id() != request.table || slot->schema().name != index->name) {
+    return scan_exactly("the index is not committed yet");
+  }
   const IndexSlot::Ready ready = slot->ready();
   if (ready.column == nullptr) return scan_exactly("the index is being built");
   if (view_.snapshot < ready.ready_lsn) return scan_exactly("the index is newer than the snapshot");
@@ -134,7 +137,7 @@ absl::StatusOr<NearestAnswer> TransactionImpl::Nearest(const NearestRequest& req
   }
 
   const uint64_t total = ready.column->graph_count() + ready.column->tail_count();
-  size_t wanted = request.limit + own_count;
+  size_t wanted = std::min<uint64_t>(request.limit, total + 1) + own_count;
   absl::flat_hash_set<std::string> seen;
   size_t passed = 0;
   for (;;) {

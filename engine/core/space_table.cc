@@ -1,5 +1,7 @@
 #include "engine/core/space_table.h"
 
+#include <algorithm>
+
 namespace kyrodb::engine {
 
 std::shared_ptr<KeySpace> SpaceTable::GetOrCreate(ObjectId id) {
@@ -24,6 +26,13 @@ std::shared_ptr<KeySpace> SpaceTable::Find(ObjectId id, Lsn snapshot) const {
 void SpaceTable::MarkDropped(ObjectId id, Lsn lsn) {
   absl::MutexLock lock(&mutex_);
   if (auto it = slots_.find(id); it != slots_.end()) it->second.dropped_lsn = lsn;
+}
+
+bool SpaceTable::HasDropped(Lsn oldest_snapshot) const {
+  absl::MutexLock lock(&mutex_);
+  return std::any_of(slots_.begin(), slots_.end(), [&](const auto& entry) {
+    return entry.second.dropped_lsn <= oldest_snapshot;
+  });
 }
 
 std::vector<std::shared_ptr<KeySpace>> SpaceTable::Sweep(Lsn oldest_snapshot) {

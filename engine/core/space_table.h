@@ -27,6 +27,8 @@ class SpaceTable {
   std::shared_ptr<KeySpace> Find(ObjectId id, Lsn snapshot) const;
   // Dropped by commit `lsn`.
   void MarkDropped(ObjectId id, Lsn lsn);
+  // Whether there are spaces that `Sweep` would take out.
+  bool HasDropped(Lsn oldest_snapshot) const;
   // Takes out the spaces dropped at or before `oldest_snapshot`.
   std::vector<std::shared_ptr<KeySpace>> Sweep(Lsn oldest_snapshot);
   // Ascending by id; those dropped are left out.

@@ -15,6 +15,8 @@ namespace {
 
 constexpr size_t kColumnCountMax = 1600;
 constexpr size_t kIndexCountMax = 64;
+// What can be taken back may use this many times what may be written.
+constexpr uint64_t kUndoFactor = 4;
 constexpr size_t kNameBytesMax = 63;  // as PostgreSQL's NAMEDATALEN - 1
 
 absl::Status CheckName(absl::string_view what, absl::string_view name) {
@@ -113,12 +115,18 @@ absl::StatusOr<std::unique_ptr<Iterator>> TransactionImpl::Scan(ObjectId space,
   return NewOverlayIterator(std::move(writes), std::move(iterator), range);
 }
 
-absl::Status TransactionImpl::CheckWritable(ObjectId space, size_t more_bytes) const {
+absl::Status TransactionImpl::CheckWritable(ObjectId space, absl::string_view key,
+                                            size_t value_bytes) const {
   KYRO_RETURN_IF_ERROR(CheckOpen());
   KYRO_RETURN_IF_ERROR(context_->writable());
   if (space != kCatalogSpace) KYRO_RETURN_IF_ERROR(Table(space).status());
+  if (key.size() > kKeyBytesMax) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("key has ", key.size(), " bytes, the limit is ", kKeyBytesMax));
+  }
   const auto limit = static_cast<uint64_t>(context_->transaction_bytes_max->value());
-  if (writes_.size_bytes() + more_bytes > limit) {
+  if (writes_.size_bytes() + key.size() + value_bytes > limit ||
+      writes_.memory_bytes() > kUndoFactor * limit) {
     return absl::ResourceExhaustedError(
         absl::StrCat("transaction would write more than ", limit,
                      " bytes (knob transaction_bytes_max); commit in smaller parts"));
@@ -127,18 +135,26 @@ absl::Status TransactionImpl::CheckWritable(ObjectId space, size_t more_bytes) c
 }
 
 absl::Status TransactionImpl::Put(ObjectId space, absl::string_view key, absl::string_view value) {
-  KYRO_RETURN_IF_ERROR(CheckWritable(space, key.size() + value.size()));
-  if (key.size() > kKeyBytesMax) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("key has ", key.size(), " bytes, the limit is ", kKeyBytesMax));
+  if (space == kCatalogSpace) {
+    return absl::InvalidArgumentError("the catalog's key space is written by definitions only");
   }
+  KYRO_RETURN_IF_ERROR(CheckWritable(space, key, value.size()));
   writes_.Put(space, key, {.is_delete = false, .value = std::string(value)});
   return absl::OkStatus();
 }
 
 absl::Status TransactionImpl::Delete(ObjectId space, absl::string_view key) {
-  KYRO_RETURN_IF_ERROR(CheckWritable(space, key.size()));
+  if (space == kCatalogSpace) {
+    return absl::InvalidArgumentError("the catalog's key space is written by definitions only");
+  }
+  KYRO_RETURN_IF_ERROR(CheckWritable(space, key, 0));
   writes_.Put(space, key, {.is_delete = true, .value = {}});
+  return absl::OkStatus();
+}
+
+absl::Status TransactionImpl::PutCatalog(absl::string_view key, absl::string_view value) {
+  KYRO_RETURN_IF_ERROR(CheckWritable(kCatalogSpace, key, value.size()));
+  writes_.Put(kCatalogSpace, key, {.is_delete = false, .value = std::string(value)});
   return absl::OkStatus();
 }
 
@@ -157,12 +173,12 @@ absl::StatusOr<ObjectId> TransactionImpl::NextObjectId() {
   }
   std::string value;
   PutVarint64(&value, next + 1);
-  KYRO_RETURN_IF_ERROR(Put(kCatalogSpace, kNextObjectIdKey, value));
+  KYRO_RETURN_IF_ERROR(PutCatalog(kNextObjectIdKey, value));
   return static_cast<ObjectId>(next);
 }
 
 absl::Status TransactionImpl::PutTable(TableSchema schema) {
-  KYRO_RETURN_IF_ERROR(Put(kCatalogSpace, TableKey(schema.id), EncodeSchema(schema)));
+  KYRO_RETURN_IF_ERROR(PutCatalog(TableKey(schema.id), EncodeSchema(schema)));
   catalog_ = std::make_shared<const Catalog>(
       catalog_->With(std::make_shared<const TableSchema>(std::move(schema))));
   return absl::OkStatus();
@@ -192,7 +208,7 @@ absl::Status TransactionImpl::DropTable(ObjectId table) {
   RememberCatalog();
   // Writes the sequence too, so that definition changes conflict with each other.
   KYRO_RETURN_IF_ERROR(NextObjectId().status());
-  KYRO_RETURN_IF_ERROR(Delete(kCatalogSpace, TableKey(table)));
+  writes_.Put(kCatalogSpace, TableKey(table), {.is_delete = true, .value = {}});
   catalog_ = std::make_shared<const Catalog>(catalog_->Without(table));
   return absl::OkStatus();
 }

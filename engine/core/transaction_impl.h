@@ -61,7 +61,8 @@ class TransactionImpl final : public Transaction {
 
  private:
   absl::Status CheckOpen() const;
-  absl::Status CheckWritable(ObjectId space, size_t more_bytes) const;
+  absl::Status CheckWritable(ObjectId space, absl::string_view key, size_t value_bytes) const;
+  absl::Status PutCatalog(absl::string_view key, absl::string_view value);
   // Null when the table was created by this transaction.
   absl::StatusOr<std::shared_ptr<KeySpace>> CommittedSpace(ObjectId space) const;
   absl::StatusOr<std::shared_ptr<const TableSchema>> Table(ObjectId table) const;

@@ -35,6 +35,7 @@ void WriteSet::Put(ObjectId space, absl::string_view key, Write write) {
     size_bytes_ += key.size();
     writes.emplace(undo.key, std::move(write));
   }
+  undo_bytes_ += sizeof(Undo) + undo.key.size() + undo.before.value.size();
   undo_.push_back(std::move(undo));
 }
 
@@ -53,6 +54,7 @@ const Write* WriteSet::Find(ObjectId space, absl::string_view key) const {
 void WriteSet::RollbackTo(uint64_t mark) {
   while (undo_.size() > mark) {
     Undo& undo = undo_.back();
+    undo_bytes_ -= sizeof(Undo) + undo.key.size() + undo.before.value.size();
     SpaceWrites& writes = Writable(undo.space);
     auto it = writes.find(undo.key);
     size_bytes_ -= it->second.value.size();
@@ -66,6 +68,16 @@ void WriteSet::RollbackTo(uint64_t mark) {
     }
     undo_.pop_back();
   }
+}
+
+bool WriteSet::FreesSpace() const {
+  for (const auto& [space, writes] : spaces_) {
+    if (space == kCatalogSpace) continue;
+    for (const auto& [key, write] : *writes) {
+      if (!write.is_delete) return false;
+    }
+  }
+  return true;
 }
 
 std::string WriteSet::EncodeRecord() const {

@@ -44,9 +44,15 @@ class WriteSet {
   // Of keys and values, about what the log record will have.
   uint64_t size_bytes() const { return size_bytes_; }
 
+  // Of everything that is held, undo records included.
+  uint64_t memory_bytes() const { return size_bytes_ + undo_bytes_; }
+
   // How many writes there were; `RollbackTo` takes back all after that many.
   uint64_t mark() const { return undo_.size(); }
   void RollbackTo(uint64_t mark);
+
+  // Whether it writes nothing but deletes and definitions.
+  bool FreesSpace() const;
 
   std::string EncodeRecord() const;
 
@@ -63,6 +69,7 @@ class WriteSet {
   absl::btree_map<ObjectId, SharedSpaceWrites> spaces_;
   std::vector<Undo> undo_;
   uint64_t size_bytes_ = 0;
+  uint64_t undo_bytes_ = 0;
 };
 
 struct RecordOperation {

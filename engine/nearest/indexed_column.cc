@@ -95,6 +95,12 @@ uint64_t IndexedColumn::graph_end() const {
   return graph_end_;
 }
 
+uint64_t IndexedColumn::dead_count() const {
+  const uint64_t end = graph_end();
+  const uint64_t live = graph_->size();
+  return end > live ? end - live : 0;
+}
+
 uint64_t IndexedColumn::tail_count() const { return label_count() - graph_end(); }
 
 uint64_t IndexedColumn::memory_bytes() const {
@@ -158,8 +164,11 @@ absl::StatusOr<uint64_t> IndexedColumn::Absorb(uint64_t count_max, Lsn oldest_sn
     const uint64_t batch_end = std::min({end, block_end, begin + (count_max - moved)});
     for (uint64_t label = begin; label < batch_end; ++label) {
       if (entry(label).superseded.load(std::memory_order_acquire) <= oldest_snapshot) continue;
+      if (graph_->Contains(label)) continue;  // an earlier call failed behind it
       const float* floats = &block->floats[(label % kTailBlockEntries) * dimensions_];
-      KYRO_RETURN_IF_ERROR(graph_->Add(label, std::span<const float>(floats, dimensions_)));
+      const absl::Status added = graph_->Add(label, std::span<const float>(floats, dimensions_));
+      // A vector with NaN, which only raw puts can bring, is near nothing.
+      if (!absl::IsInvalidArgument(added)) KYRO_RETURN_IF_ERROR(added);
     }
     {
       absl::MutexLock lock(&tail_mutex_);

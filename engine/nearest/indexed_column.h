@@ -75,7 +75,8 @@ class IndexedColumn {
   absl::Status Save(Lsn covers_lsn, absl::FunctionRef<absl::Status(absl::string_view)> sink) const;
 
   uint64_t graph_count() const { return graph_->size(); }
-  uint64_t dead_count() const { return graph_->removed_count(); }
+  // Entries that take space although no search finds them any more.
+  uint64_t dead_count() const;
   uint64_t tail_count() const;
   uint64_t memory_bytes() const;
   // Entries ever made; grows with each Apply that brings a vector.
