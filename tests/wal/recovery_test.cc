@@ -40,16 +40,23 @@ TEST_F(RecoveryTest, ATornTailIsCutAndReported) {
 TEST_F(RecoveryTest, TheTailIsCutOnceAndStaysCut) {
   Open();
   Append("a");
+  ASSERT_TRUE(log_->WriteSyncMarker().ok());  // so that the new epoch begins after "a"
   Append("b");
+  Append("c");
   log_.reset();
   const std::string whole = Bytes(File(0));
-  ReplaceFile(disk_.get(), File(0), whole.substr(0, whole.size() - 1));
+  ReplaceFile(disk_.get(), File(0), whole.substr(0, whole.size() - 86));
   Open();
+  EXPECT_EQ(replayed_.ToString(), "1:a");
   EXPECT_EQ(Append("other b"), 2u);
   log_.reset();
   // Even when the bytes of the dead timeline come back.
   ReplaceFile(disk_.get(), File(0), whole);
   EXPECT_EQ(Found(), "1:a 2:other b");
+  Open();
+  EXPECT_EQ(Append("other c"), 3u);
+  Crash();
+  EXPECT_EQ(Found(), "1:a 2:other b 3:other c");
 }
 
 TEST_F(RecoveryTest, ADamagedFrameBeforeAnAcknowledgedOneIsReportedAndStopsTheReplay) {
