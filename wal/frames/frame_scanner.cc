@@ -10,7 +10,9 @@
 namespace kyrodb::wal {
 namespace {
 
-constexpr uint64_t kWindowBytes = uint64_t{256} << 10;
+// Reads begin small, for most files are only looked at, and double while one is read on.
+constexpr uint64_t kReadBytesMin = uint64_t{4} << 10;
+constexpr uint64_t kReadBytesMax = uint64_t{256} << 10;
 
 // One past the last byte that is not zero; 0 when all are.
 size_t NonZeroEnd(absl::string_view bytes) {
@@ -26,7 +28,11 @@ size_t NonZeroEnd(absl::string_view bytes) {
 
 FrameScanner::FrameScanner(std::unique_ptr<RandomAccessFile> file, absl::string_view path,
                            uint64_t segment_id, uint64_t database_id)
-    : file_(std::move(file)), path_(path), segment_id_(segment_id), database_id_(database_id) {}
+    : file_(std::move(file)),
+      path_(path),
+      segment_id_(segment_id),
+      database_id_(database_id),
+      read_bytes_(kReadBytesMin) {}
 
 absl::StatusOr<std::unique_ptr<FrameScanner>> FrameScanner::Open(FileSystem* file_system,
                                                                  absl::string_view path,
@@ -56,11 +62,13 @@ absl::StatusOr<absl::string_view> FrameScanner::Peek(uint64_t offset, uint64_t s
     // taken. The size at opening is no bound, for the file may have grown since.
     while (window_.size() < size_bytes) {
       const size_t kept = window_.size();
-      window_.resize(kept + kWindowBytes);
-      absl::StatusOr<size_t> read = file_->Read(offset + kept, kWindowBytes, window_.data() + kept);
+      const uint64_t wanted = read_bytes_;
+      read_bytes_ = std::min(2 * read_bytes_, kReadBytesMax);
+      window_.resize(kept + wanted);
+      absl::StatusOr<size_t> read = file_->Read(offset + kept, wanted, window_.data() + kept);
       window_.resize(kept + (read.ok() ? *read : 0));
       KYRO_RETURN_IF_ERROR(read.status());
-      if (*read < kWindowBytes) break;
+      if (*read < wanted) break;
     }
   }
   return absl::string_view(window_).substr(offset - window_offset_);

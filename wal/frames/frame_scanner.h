@@ -64,6 +64,7 @@ class FrameScanner {
   const uint64_t database_id_;
   std::string window_;
   uint64_t window_offset_ = 0;
+  uint64_t read_bytes_;  // of the next read
   uint64_t frame_end_ = 0;
   uint64_t garbage_end_ = 0;
 };
