@@ -640,7 +640,9 @@ absl::Status Session::Impl::RunTransaction(const TransactionStatement& statement
 void Session::Impl::Prepare(const ParsedStatement& parsed, std::span<const Parameter> parameters,
                             Run* run) {
   run->statement = parsed.statement.get();
-  run->types.assign(static_cast<size_t>(parsed.parameter_count), std::nullopt);
+  // Without any parameter, $1 is an unknown name.
+  const int32_t parameter_count = parameters.empty() ? 0 : parsed.parameter_count;
+  run->types.assign(static_cast<size_t>(parameter_count), std::nullopt);
   for (size_t i = 0; i < std::min(parameters.size(), run->types.size()); ++i) {
     run->types[i] = NaturalType(parameters[i]);
   }
@@ -649,7 +651,7 @@ void Session::Impl::Prepare(const ParsedStatement& parsed, std::span<const Param
   run->bind.virtual_tables = options_.virtual_tables;
   run->bind.transaction_micros = transaction_micros_;
   run->bind.parameter_types = &run->types;
-  run->bind.parameter_count = parsed.parameter_count;
+  run->bind.parameter_count = parameter_count;
   run->context = std::make_unique<ExecutionContext>();
   ExecutionContext& context = *run->context;
   FunctionContext& functions = context.evaluation.functions;

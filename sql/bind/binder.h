@@ -142,7 +142,8 @@ class Binder {
                                                   Scope* outer);
   // Expands * and adds named outputs; `outputs` and `columns` grow together.
   absl::Status BindSelectItems(const std::vector<SelectItem>& items, Scope* scope,
-                               std::vector<BoundPtr>* outputs, std::vector<ResultColumn>* columns);
+                               std::vector<BoundPtr>* outputs, std::vector<ResultColumn>* columns,
+                               const std::vector<Type>& wanted = {});
   absl::Status RewriteGrouped(BoundPtr* expression, BoundSelect* select);
   absl::Status RewriteOuter(BoundQuery* query, uint32_t depth, BoundSelect* select);
   absl::StatusOr<uint32_t> GroupSlotOf(const BoundExpression& column, uint32_t slot,
@@ -166,6 +167,8 @@ class Binder {
                                BoundQuery* query);
 
   const BindContext& context_;
+  // The columns that INSERT … SELECT is for: literals without a type become these.
+  std::vector<Type> insert_types_;
   // Common tables that may be named now, innermost last.
   std::vector<CommonTableScope> common_tables_;
 };

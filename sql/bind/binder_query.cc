@@ -1,5 +1,6 @@
 // Queries: FROM, WHERE, grouping, select lists, ordering, set operations.
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/status.h"
@@ -708,7 +709,8 @@ absl::StatusOr<std::unique_ptr<BoundFrom>> Binder::BindJoin(const JoinTable& joi
 
 absl::Status Binder::BindSelectItems(const std::vector<SelectItem>& items, Scope* scope,
                                      std::vector<BoundPtr>* outputs,
-                                     std::vector<ResultColumn>* columns) {
+                                     std::vector<ResultColumn>* columns,
+                                     const std::vector<Type>& wanted) {
   for (const SelectItem& item : items) {
     if (const auto* star = item.expression->If<StarExpression>()) {
       bool found = star->qualifier.empty();
@@ -737,6 +739,10 @@ absl::Status Binder::BindSelectItems(const std::vector<SelectItem>& items, Scope
       }
     } else {
       KYRO_ASSIGN_OR_RETURN(BoundPtr bound, Bind(*item.expression, scope));
+      if (bound->type.id == kUnknownId && outputs->size() < wanted.size()) {
+        KYRO_ASSIGN_OR_RETURN(
+            bound, Coerce(std::move(bound), wanted[outputs->size()], CastContext::kAssignment));
+      }
       KYRO_ASSIGN_OR_RETURN(bound, ResolveUnknown(std::move(bound)));
       columns->push_back(
           {item.alias.name.empty() ? OutputName(*item.expression) : item.alias.name, bound->type});
@@ -758,6 +764,8 @@ absl::Status Binder::BindSelect(const SelectBody& body, const Query* around, Sco
   if (!body.windows.empty()) {
     return NotSupported(body.windows[0].name.position, "the WINDOW clause");
   }
+  // Only the outermost SELECT of an INSERT knows its target.
+  const std::vector<Type> wanted = std::exchange(insert_types_, {});
   query->select = std::make_unique<BoundSelect>();
   BoundSelect& select = *query->select;
   select.distinct = body.distinct;
@@ -774,7 +782,8 @@ absl::Status Binder::BindSelect(const SelectBody& body, const Query* around, Sco
     scope.clause = "";
     select.where.push_back(std::move(where));
   }
-  KYRO_RETURN_IF_ERROR(BindSelectItems(body.items, &scope, &select.outputs, &query->columns));
+  KYRO_RETURN_IF_ERROR(
+      BindSelectItems(body.items, &scope, &select.outputs, &query->columns, wanted));
 
   // GROUP BY may name outputs, so it comes after them.
   for (const GroupingElement& element : body.group_by) {

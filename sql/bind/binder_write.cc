@@ -238,6 +238,10 @@ absl::StatusOr<BoundInsert> Binder::BindInsert(const InsertStatement& statement)
       insert.rows.push_back(std::move(bound));
     }
   } else {
+    if (statement.source->body->kind == QueryBodyKind::kSelect &&
+        statement.source->with == nullptr) {
+      for (const uint32_t column : targets) insert_types_.push_back(schema.columns[column].type);
+    }
     KYRO_ASSIGN_OR_RETURN(insert.source, BindQuery(*statement.source, nullptr));
     const std::vector<ResultColumn>& columns = insert.source->columns;
     KYRO_RETURN_IF_ERROR(check_count(columns.size(), statement.source->body->position));

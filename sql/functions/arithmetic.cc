@@ -298,7 +298,10 @@ void AddArithmetic(std::vector<ScalarFunction>* out) {
   add({"power", "pow", "^"}, 2, &Power);
   add({"sqrt", "|/"}, 1, &SquareRoot);
   add({"cbrt", "||/"}, 1, [](FunctionContext&, Arguments a, Value* r) {
-    *r = std::cbrt(AsDouble(a[0]));
+    // The library's result may be off by one unit in the last place for perfect cubes.
+    const double root = std::cbrt(AsDouble(a[0]));
+    const double whole = std::nearbyint(root);
+    *r = whole * whole * whole == AsDouble(a[0]) ? whole : root;
     return true;
   });
   add({"exp"}, 1, [](FunctionContext& context, Arguments a, Value* r) {

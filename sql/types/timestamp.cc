@@ -18,9 +18,10 @@ namespace {
 constexpr int64_t kSecond = 1'000'000;
 constexpr int64_t kDay = 86'400 * kSecond;
 const absl::CivilDay kEpochDay(1970, 1, 1);
-// PostgreSQL's range of timestamps: 4713 BC to 294276 AD.
-const int64_t kMicrosMin = (absl::CivilDay(-4712, 1, 1) - kEpochDay) * kDay;
-const int64_t kMicrosEnd = (absl::CivilDay(294277, 1, 1) - kEpochDay) * kDay;
+// From 4713 BC as PostgreSQL; to the end of 294246, which is what 64 bits reach from 1970
+// (PostgreSQL counts from 2000 and ends in 294276).
+const int64_t kDaysMin = absl::CivilDay(-4712, 1, 1) - kEpochDay;
+const int64_t kDaysEnd = absl::CivilDay(294247, 1, 1) - kEpochDay;
 
 int64_t FloorDivide(int64_t a, int64_t b) {
   return a / b - ((a % b != 0 && (a % b < 0) != (b < 0)) ? 1 : 0);
@@ -195,16 +196,12 @@ absl::StatusOr<int64_t> ParseTimestamp(absl::string_view text) {
   // A civil day normalises 30 February into March.
   if (civil.month() != month || civil.day() != day) return OutOfRange(text);
   const int64_t days = civil - kEpochDay;
-  if (days * kDay < kMicrosMin - kDay || days * kDay >= kMicrosEnd + kDay) {
+  if (days < kDaysMin || days >= kDaysEnd) {
     return Error(sqlstate::kDatetimeFieldOverflow, 0,
                  absl::StrCat("timestamp out of range: \"", text, "\""));
   }
   const int64_t micros =
       days * kDay + ((hour * 60 + minute) * 60 + second - zone_seconds) * kSecond + fraction;
-  if (micros < kMicrosMin || micros >= kMicrosEnd) {
-    return Error(sqlstate::kDatetimeFieldOverflow, 0,
-                 absl::StrCat("timestamp out of range: \"", text, "\""));
-  }
   return micros;
 }
 
