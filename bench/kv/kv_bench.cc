@@ -1,6 +1,7 @@
 // Cached durable point gets and single durable commits: KyroDB embedded against Debian's RocksDB,
 // LMDB and SQLite, in one process, round by round in turn. Keys have 16 bytes (a scattered number
 // in two big-endian halves), values 100. Every get copies its value out and is checked.
+#include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -10,7 +11,6 @@
 #include <string>
 #include <vector>
 
-#include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 #include "bench/kv/store.h"
 #include "bench/report/report.h"

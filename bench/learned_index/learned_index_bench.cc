@@ -30,9 +30,9 @@
 #include "bench/report/report.h"
 #include "engine/base/random.h"
 #include "engine/base/status.h"
+#include "learned_index/distributions.h"
 #include "learned_index/in_memory_index.h"
 #include "learned_index/lower_bound.h"
-#include "tests/learned_index/distributions.h"
 
 namespace kyrodb::learned_index {
 namespace {

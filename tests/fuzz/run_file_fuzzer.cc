@@ -91,12 +91,11 @@ void Read(const std::string& bytes) {
 }  // namespace kyrodb::engine
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace kyrodb::engine;  // NOLINT: the entry point must stand outside
   if (size == 0) return 0;
   const uint8_t mode = data[0];
-  std::string bytes = mode & 2 ? Mutate(data + 1, size - 1)
+  std::string bytes = mode & 2 ? kyrodb::engine::Mutate(data + 1, size - 1)
                                : std::string(reinterpret_cast<const char*>(data) + 1, size - 1);
-  if (mode & 1) ResealRun(&bytes);
-  Read(bytes);
+  if (mode & 1) kyrodb::engine::ResealRun(&bytes);
+  kyrodb::engine::Read(bytes);
   return 0;
 }

@@ -12,9 +12,9 @@
 #include "engine/base/coding.h"
 #include "engine/base/crc32c.h"
 #include "engine/base/random.h"
+#include "learned_index/distributions.h"
 #include "learned_index/recursive_model_index.h"
 #include "tests/learned_index/bound_check.h"
-#include "tests/learned_index/distributions.h"
 
 namespace kyrodb::learned_index {
 namespace {

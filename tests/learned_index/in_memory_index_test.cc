@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "engine/base/random.h"
+#include "learned_index/distributions.h"
 #include "tests/learned_index/bound_check.h"
-#include "tests/learned_index/distributions.h"
 
 namespace kyrodb::learned_index {
 namespace {

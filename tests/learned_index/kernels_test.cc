@@ -9,9 +9,9 @@
 #include <algorithm>
 #include <vector>
 
+#include "learned_index/distributions.h"
 #include "learned_index/model/segment_fitter.h"
 #include "tests/learned_index/bound_check.h"
-#include "tests/learned_index/distributions.h"
 #include "tests/learned_index/units.h"
 
 namespace kyrodb::learned_index::model {

@@ -17,8 +17,8 @@
 #include <vector>
 
 #include "engine/base/random.h"
+#include "learned_index/distributions.h"
 #include "tests/learned_index/bound_check.h"
-#include "tests/learned_index/distributions.h"
 
 namespace kyrodb::learned_index {
 namespace {

@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "engine/base/random.h"
+#include "learned_index/distributions.h"
 #include "learned_index/model/kernels.h"
 #include "tests/learned_index/bound_check.h"
-#include "tests/learned_index/distributions.h"
 
 namespace kyrodb::learned_index::model {
 namespace {

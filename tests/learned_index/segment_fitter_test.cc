@@ -8,7 +8,7 @@
 
 #include <vector>
 
-#include "tests/learned_index/distributions.h"
+#include "learned_index/distributions.h"
 
 namespace kyrodb::learned_index::model {
 namespace {

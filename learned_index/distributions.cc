@@ -1,4 +1,4 @@
-#include "tests/learned_index/distributions.h"
+#include "learned_index/distributions.h"
 
 #include <algorithm>
 #include <cmath>
