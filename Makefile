@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 60
-DATA ?= build/demo/data
+DATA ?= build/demo/db
 HTTP_PORT ?= 8080
 SOURCES = git ls-files -co --exclude-standard -- '*.h' '*.cc'
 export CTEST_OUTPUT_ON_FAILURE := 1
@@ -34,7 +34,7 @@ build: setup ## build everything for use: build/release/bin
 
 demo: setup ## load real texts, search them, crash and recover
 	$(call configure-and-build,release,kyro_demo)
-	build/release/bin/kyro_demo
+	server/demo/run.sh build/release $(ARGS)
 
 serve: setup ## start the server on the demo's data (DATA=…, HTTP_PORT=…)
 	$(call configure-and-build,release,kyro)

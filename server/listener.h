@@ -1,4 +1,5 @@
-// What takes requests from the network: HTTP today; gRPC and the PostgreSQL wire join the same list.
+// What takes requests from the network: HTTP today; gRPC and the PostgreSQL wire join the same
+// list.
 #pragma once
 
 #include <string>

@@ -91,7 +91,8 @@ std::optional<CommandLine> ParseCommandLine(int argc, const char* const* argv,
   }
   for (const CLI::App* command : later) {
     if (command->parsed()) {
-      return Refuse(answer, absl::StrCat("\"kyro ", command->get_name(), "\" is not supported yet"));
+      return Refuse(answer,
+                    absl::StrCat("\"kyro ", command->get_name(), "\" is not supported yet"));
     }
   }
   if (!pg_port.empty()) return Refuse(answer, "--pg-port is not supported yet");

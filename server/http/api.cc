@@ -8,11 +8,11 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "server/http/collections.h"
-#include "server/json/json.h"
 #include "server/http/problem.h"
 #include "server/http/records.h"
 #include "server/http/search.h"
 #include "server/http/statements.h"
+#include "server/json/json.h"
 
 namespace kyrodb::server {
 namespace {
@@ -102,8 +102,7 @@ Response Api::Handle(Request& request) const {
                                                  : route.segments[i] == segments[i];
     }
     if (!matches) continue;
-    if (route.method != request.method &&
-        !(route.method == "GET" && request.method == "HEAD")) {
+    if (route.method != request.method && !(route.method == "GET" && request.method == "HEAD")) {
       allowed.push_back(route.method);
       if (route.method == "GET") allowed.push_back("HEAD");
       continue;

@@ -74,8 +74,8 @@ absl::StatusOr<std::string> StringMember(const Json& object, absl::string_view n
   const Json* member = object.Find(name);
   const auto* text = member == nullptr ? nullptr : member->get<std::string>();
   if (text == nullptr || text->empty()) {
-    return absl::InvalidArgumentError(absl::StrCat("member \"", name, "\" of ", where,
-                                                   " must be a string that is not empty"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("member \"", name, "\" of ", where, " must be a string that is not empty"));
   }
   return *text;
 }
@@ -90,8 +90,9 @@ absl::StatusOr<bool> BooleanMember(const Json& object, absl::string_view name) {
 
 // A type's name goes into SQL as it is, so it must be one.
 absl::Status CheckTypeName(absl::string_view type) {
-  const absl::string_view known[] = {"boolean", "integer",     "bigint", "double precision", "text",
-                                     "bytea",   "timestamptz", "jsonb",  "vector"};
+  const absl::string_view known[] = {"boolean",          "integer", "bigint",
+                                     "double precision", "text",    "bytea",
+                                     "timestamptz",      "jsonb",   "vector"};
   if (std::find(std::begin(known), std::end(known), type) != std::end(known)) {
     return absl::OkStatus();
   }
@@ -112,10 +113,9 @@ absl::StatusOr<std::string> EmbedColumn(const Host& host, const Json& embed) {
   KYRO_ASSIGN_OR_RETURN(const int64_t dimensions,
                         IntegerMember(embed, "dimensions", model, 1, engine::kVectorDimensionsMax));
   if (dimensions != model) {
-    return absl::InvalidArgumentError(absl::StrCat("\"embed\" asks for ", dimensions,
-                                                   " dimensions, the model ",
-                                                   host.database().embedder().name(), " has ",
-                                                   model));
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"embed\" asks for ", dimensions, " dimensions, the model ",
+                     host.database().embedder().name(), " has ", model));
   }
   std::vector<std::string> sources;
   const Json* from = embed.Find("from");
@@ -144,8 +144,8 @@ absl::StatusOr<std::string> EmbedColumn(const Host& host, const Json& embed) {
 
 absl::StatusOr<std::string> IndexStatement(const Json& index, const std::string& table,
                                            const std::string& only_vector) {
-  KYRO_RETURN_IF_ERROR(CheckMembers(index, "\"index\"",
-                                    {"field", "method", "metric", "m", "ef_construction"}));
+  KYRO_RETURN_IF_ERROR(
+      CheckMembers(index, "\"index\"", {"field", "method", "metric", "m", "ef_construction"}));
   std::string field = only_vector;
   if (index.Find("field") != nullptr || field.empty()) {
     KYRO_ASSIGN_OR_RETURN(field, StringMember(index, "field", "\"index\""));
@@ -153,8 +153,9 @@ absl::StatusOr<std::string> IndexStatement(const Json& index, const std::string&
   if (index.Find("method") != nullptr) {
     KYRO_ASSIGN_OR_RETURN(const std::string method, StringMember(index, "method", "\"index\""));
     if (method != "hnsw") {
-      return sql::Error(sql::sqlstate::kFeatureNotSupported, 0,
-                        absl::StrCat("index method \"", method, "\" is not supported; \"hnsw\" is"));
+      return sql::Error(
+          sql::sqlstate::kFeatureNotSupported, 0,
+          absl::StrCat("index method \"", method, "\" is not supported; \"hnsw\" is"));
     }
   }
   std::string metric = "cosine";
@@ -166,8 +167,8 @@ absl::StatusOr<std::string> IndexStatement(const Json& index, const std::string&
                                       : metric == "inner_product" ? "vector_ip_ops"
                                                                   : "";
   if (operators.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "metric \"", metric, "\" is unknown; known are cosine, l2 and inner_product"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("metric \"", metric, "\" is unknown; known are cosine, l2 and inner_product"));
   }
   KYRO_ASSIGN_OR_RETURN(const int64_t m, IntegerMember(index, "m", 16, 2, 100));
   KYRO_ASSIGN_OR_RETURN(const int64_t ef, IntegerMember(index, "ef_construction", 64, 4, 1000));
@@ -229,9 +230,8 @@ absl::StatusOr<Response> Create(Host& host, const Request& request) {
       return absl::InvalidArgumentError(
           absl::StrCat("member \"index\" must be an object, got ", index->kind()));
     }
-    KYRO_ASSIGN_OR_RETURN(
-        const std::string statement,
-        IndexStatement(*index, name, vectors.size() == 1 ? vectors.front() : ""));
+    KYRO_ASSIGN_OR_RETURN(const std::string statement,
+                          IndexStatement(*index, name, vectors.size() == 1 ? vectors.front() : ""));
     absl::StrAppend(&script, "; ", statement);
   }
   RequestSession session(host, request);

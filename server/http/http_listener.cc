@@ -104,8 +104,8 @@ class HttpListener : public Listener {
                                                      "requests answered over HTTP")),
         refused_(host->database().metrics().counter("kyro_http_refused_total",
                                                     "requests refused for lack of a worker")),
-        connection_count_(host->database().metrics().gauge("kyro_http_connections",
-                                                           "open HTTP connections")),
+        connection_count_(
+            host->database().metrics().gauge("kyro_http_connections", "open HTTP connections")),
         micros_(host->database().metrics().histogram("kyro_http_request_micros",
                                                      "time from a whole request to its answer")) {}
 
@@ -185,8 +185,8 @@ class HttpListener : public Listener {
         continue;
       }
       ErrorCode error;
-      tcp::socket socket = co_await acceptor_.async_accept(
-          asio::redirect_error(asio::use_awaitable, error));
+      tcp::socket socket =
+          co_await acceptor_.async_accept(asio::redirect_error(asio::use_awaitable, error));
       if (stopping_) break;
       if (error) {
         // Out of descriptors, most likely: give others time to close theirs.
@@ -230,8 +230,8 @@ class HttpListener : public Listener {
     char dropped[4096];
     for (int i = 0; i < 4096; ++i) {
       ErrorCode error;
-      co_await connection.stream.async_read_some(
-          asio::buffer(dropped), asio::redirect_error(asio::use_awaitable, error));
+      co_await connection.stream.async_read_some(asio::buffer(dropped),
+                                                 asio::redirect_error(asio::use_awaitable, error));
       if (error) break;
     }
   }
@@ -255,8 +255,8 @@ class HttpListener : public Listener {
     stream.expires_after(Millis(options_.request_timeout));
     co_await http::async_read_header(stream, buffer, parser,
                                      asio::redirect_error(asio::use_awaitable, error));
-    if (!error && absl::EqualsIgnoreCase(ToView(parser.get()[http::field::expect]),
-                                         "100-continue")) {
+    if (!error &&
+        absl::EqualsIgnoreCase(ToView(parser.get()[http::field::expect]), "100-continue")) {
       http::response<http::empty_body> go_on(http::status::continue_, 11);
       co_await http::async_write(stream, go_on, asio::redirect_error(asio::use_awaitable, error));
     }

@@ -189,12 +189,12 @@ Response Answer(absl::StatusOr<Response> result, const Request& request) {
 Response StoreRecords(Host& host, const Request& request) {
   Response response;
   if (request.content_type != "application/x-ndjson" && !IsJson(request, &response)) {
-    return HttpProblem(415,
-                       absl::StrCat("the body must be application/json or application/x-ndjson, "
-                                    "got ",
-                                    request.content_type.empty() ? "no content type"
-                                                                 : request.content_type),
-                       request.path);
+    return HttpProblem(
+        415,
+        absl::StrCat("the body must be application/json or application/x-ndjson, "
+                     "got ",
+                     request.content_type.empty() ? "no content type" : request.content_type),
+        request.path);
   }
   return Answer(Store(host, request), request);
 }

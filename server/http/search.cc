@@ -45,9 +45,9 @@ struct Query {
           absl::StrCat(where, " must name a field, got ", name.kind()));
     }
     if (!table.FindColumn(*text).has_value()) {
-      return sql::Error(sql::sqlstate::kUndefinedColumn, 0,
-                        absl::StrCat(where, ": collection \"", table.name, "\" has no field \"",
-                                     *text, "\""));
+      return sql::Error(
+          sql::sqlstate::kUndefinedColumn, 0,
+          absl::StrCat(where, ": collection \"", table.name, "\" has no field \"", *text, "\""));
     }
     return sql::QuoteIdentifier(*text);
   }
@@ -199,9 +199,8 @@ absl::StatusOr<Retrieval> RetrievalOf(const engine::TableSchema& table, const Js
   for (const engine::ColumnSchema& column : table.columns) {
     if (column.type.id != engine::TypeId::kVector) continue;
     if (!retrieval.field.empty()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("collection \"", table.name,
-                       "\" has several vector fields: name one in \"retrieve\""));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "collection \"", table.name, "\" has several vector fields: name one in \"retrieve\""));
     }
     retrieval.field = column.name;
   }
@@ -223,7 +222,8 @@ double ScoreOf(engine::Metric metric, double distance) {
 absl::StatusOr<std::string> QueryVector(Query& query, const Json& body) {
   const Json* asked = body.Find("query");
   if (asked == nullptr || !asked->is<Json::Object>()) {
-    return absl::InvalidArgumentError("member \"query\" must be {\"text\": …} or {\"vector\": […]}");
+    return absl::InvalidArgumentError(
+        "member \"query\" must be {\"text\": …} or {\"vector\": […]}");
   }
   KYRO_RETURN_IF_ERROR(CheckMembers(*asked, "\"query\"", {"text", "vector"}));
   const Json* text = asked->Find("text");
@@ -237,8 +237,8 @@ absl::StatusOr<std::string> QueryVector(Query& query, const Json& body) {
           absl::StrCat("\"text\" of \"query\" must be a string, got ", text->kind()));
     }
     return absl::StrCat(
-        "embed(",
-        query.Place({engine::Value(*text->get<std::string>()), {engine::TypeId::kText}}), ")");
+        "embed(", query.Place({engine::Value(*text->get<std::string>()), {engine::TypeId::kText}}),
+        ")");
   }
   KYRO_ASSIGN_OR_RETURN(sql::Parameter parameter, ToParameter(*elements, "\"vector\""));
   const auto* floats = std::get_if<std::vector<float>>(&parameter.value);
@@ -261,10 +261,10 @@ absl::StatusOr<Response> Search(Host& host, const Request& request) {
       return NotYet(absl::StrCat("member \"", later, "\""));
     }
   }
-  KYRO_RETURN_IF_ERROR(CheckMembers(
-      body, "the body",
-      {"query", "retrieve", "filter", "limit", "select", "with_vector", "exact", "min_score",
-       "fuse", "rerank", "cursor", "as_of"}));
+  KYRO_RETURN_IF_ERROR(
+      CheckMembers(body, "the body",
+                   {"query", "retrieve", "filter", "limit", "select", "with_vector", "exact",
+                    "min_score", "fuse", "rerank", "cursor", "as_of"}));
   KYRO_ASSIGN_OR_RETURN(const Table table, FindCollection(host, request));
   KYRO_ASSIGN_OR_RETURN(const Retrieval retrieval, RetrievalOf(*table, body));
   KYRO_ASSIGN_OR_RETURN(const int64_t limit, IntegerMember(body, "limit", 10, 1, kLimitMax));
@@ -321,11 +321,11 @@ absl::StatusOr<Response> Search(Host& host, const Request& request) {
     KYRO_ASSIGN_OR_RETURN(const std::string condition, Condition(query, *filter, 0));
     where = absl::StrCat(" WHERE ", condition);
   }
-  const std::string statement = absl::StrCat(
-      "SELECT ", sql::QuoteIdentifier(KeyColumn(*table).name), ", ", distance,
-      columns.empty() ? "" : ", ", absl::StrJoin(columns, ", "), " FROM ",
-      sql::QuoteIdentifier(table->name), where, " ORDER BY ", distance, " LIMIT ",
-      std::min(limit, retrieval.k));
+  const std::string statement =
+      absl::StrCat("SELECT ", sql::QuoteIdentifier(KeyColumn(*table).name), ", ", distance,
+                   columns.empty() ? "" : ", ", absl::StrJoin(columns, ", "), " FROM ",
+                   sql::QuoteIdentifier(table->name), where, " ORDER BY ", distance, " LIMIT ",
+                   std::min(limit, retrieval.k));
 
   RequestSession session(host, request);
   if (exact) KYRO_RETURN_IF_ERROR(session->Query("SET enable_indexscan = off").status());

@@ -7,7 +7,8 @@
 
 namespace kyrodb::server {
 
-// {query: {text | vector}, retrieve?: [{kind: "vector", field?, k?, ef?}], filter?, limit?, select?,
+// {query: {text | vector}, retrieve?: [{kind: "vector", field?, k?, ef?}], filter?, limit?,
+// select?,
 //  with_vector?, exact?, min_score?} -> {results, stats}.
 Response SearchCollection(Host& host, const Request& request);
 

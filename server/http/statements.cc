@@ -78,9 +78,9 @@ class JsonSink : public sql::ResultSink {
   }
 
   std::string Finish(const sql::StatementStatistics& statistics) const {
-    std::string out =
-        absl::StrCat("{\"columns\":[", columns_, "],\"rows\":[", rows_, "],\"row_count\":",
-                     row_count_, ",\"truncated\":", truncated_ ? "true" : "false", ",\"tag\":");
+    std::string out = absl::StrCat("{\"columns\":[", columns_, "],\"rows\":[", rows_,
+                                   "],\"row_count\":", row_count_,
+                                   ",\"truncated\":", truncated_ ? "true" : "false", ",\"tag\":");
     AppendJsonString(&out, tag_);
     absl::StrAppend(&out, ",\"notices\":[", notices_, "],\"stats\":{\"access_path\":");
     AppendJsonString(&out, statistics.access_path);
@@ -117,16 +117,16 @@ absl::StatusOr<Response> Run(Host& host, const Request& request) {
                      sql_member == nullptr ? "none" : sql_member->kind()));
   }
   std::vector<sql::Parameter> parameters;
-  if (const Json* params = body.Find("params"); params != nullptr && !params->is<std::nullptr_t>()) {
+  if (const Json* params = body.Find("params");
+      params != nullptr && !params->is<std::nullptr_t>()) {
     const auto* array = params->get<Json::Array>();
     if (array == nullptr) {
       return absl::InvalidArgumentError(
           absl::StrCat("member \"params\" must be an array, got ", params->kind()));
     }
     for (const Json& param : *array) {
-      KYRO_ASSIGN_OR_RETURN(
-          sql::Parameter parameter,
-          ToParameter(param, absl::StrCat("params[", parameters.size(), "]")));
+      KYRO_ASSIGN_OR_RETURN(sql::Parameter parameter,
+                            ToParameter(param, absl::StrCat("params[", parameters.size(), "]")));
       parameters.push_back(std::move(parameter));
     }
   }
@@ -182,11 +182,11 @@ absl::StatusOr<Json> ParseObject(absl::string_view body, std::vector<absl::strin
 
 bool IsJson(const Request& request, Response* response) {
   if (request.content_type == "application/json") return true;
-  *response = HttpProblem(415,
-                          absl::StrCat("the body must be application/json, got ",
-                                       request.content_type.empty() ? "no content type"
-                                                                    : request.content_type),
-                          request.path);
+  *response = HttpProblem(
+      415,
+      absl::StrCat("the body must be application/json, got ",
+                   request.content_type.empty() ? "no content type" : request.content_type),
+      request.path);
   return false;
 }
 
@@ -212,9 +212,9 @@ absl::StatusOr<sql::Parameter> ToParameter(const Json& json, absl::string_view w
     if (!array->empty() &&
         std::all_of(array->begin(), array->end(), [](const Json& e) { return e.is_number(); })) {
       if (array->size() > engine::kVectorDimensionsMax) {
-        return absl::InvalidArgumentError(
-            absl::StrCat(where, " has ", array->size(), " elements, a vector has at most ",
-                         engine::kVectorDimensionsMax));
+        return absl::InvalidArgumentError(absl::StrCat(where, " has ", array->size(),
+                                                       " elements, a vector has at most ",
+                                                       engine::kVectorDimensionsMax));
       }
       std::vector<float> elements;
       elements.reserve(array->size());
@@ -222,8 +222,8 @@ absl::StatusOr<sql::Parameter> ToParameter(const Json& json, absl::string_view w
         elements.push_back(static_cast<float>(element.number()));
         if (!(std::abs(elements.back()) <= std::numeric_limits<float>::max())) {
           return absl::InvalidArgumentError(
-              absl::StrCat(where, "[", elements.size() - 1, "] is out of the range of a float: ",
-                           JsonText(element)));
+              absl::StrCat(where, "[", elements.size() - 1,
+                           "] is out of the range of a float: ", JsonText(element)));
         }
       }
       return sql::Parameter(engine::Value(std::move(elements)));

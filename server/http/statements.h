@@ -9,8 +9,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/host.h"
-#include "server/json/json.h"
 #include "server/http/message.h"
+#include "server/json/json.h"
 #include "sql/session.h"
 
 namespace kyrodb::server {

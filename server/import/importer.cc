@@ -63,8 +63,9 @@ absl::Status ReadCsv(std::istream& in, const ImportOptions& options, RecordWrite
     for (size_t i = 0; i < cells.size(); ++i) {
       const bool is_null = cells[i].text.empty() && !cells[i].quoted;
       fields.push_back({.column = names[i],
-                        .value = is_null ? sql::Parameter()
-                                         : sql::Parameter(engine::Value(std::move(cells[i].text)))});
+                        .value = is_null
+                                     ? sql::Parameter()
+                                     : sql::Parameter(engine::Value(std::move(cells[i].text)))});
     }
     KYRO_RETURN_IF_ERROR(writer.Add(reader.line(), std::move(fields)));
     progress->Update(reader.bytes_read(), options.size_bytes, writer.accepted_count());
@@ -112,19 +113,18 @@ absl::StatusOr<ImportReport> Import(const Host& host, std::istream& in,
                                     const ImportOptions& options, Progress* progress) {
   const std::unique_ptr<sql::Session> session = host.NewSession();
   if (!options.create.empty()) {
-    KYRO_RETURN_IF_ERROR(session
-                             ->Query(absl::StrCat("CREATE TABLE ",
-                                                  sql::QuoteIdentifier(options.table), " (",
-                                                  options.create, ")"))
-                             .status());
+    KYRO_RETURN_IF_ERROR(
+        session
+            ->Query(absl::StrCat("CREATE TABLE ", sql::QuoteIdentifier(options.table), " (",
+                                 options.create, ")"))
+            .status());
   }
   std::shared_ptr<const engine::TableSchema> table =
       host.database().Begin()->catalog()->FindTable(options.table);
   if (table == nullptr) {
-    return sql::WithHint(
-        sql::Error(sql::sqlstate::kUndefinedTable, 0,
-                   absl::StrCat("table \"", options.table, "\" does not exist")),
-        "--create \"id bigint PRIMARY KEY, …\" makes it");
+    return sql::WithHint(sql::Error(sql::sqlstate::kUndefinedTable, 0,
+                                    absl::StrCat("table \"", options.table, "\" does not exist")),
+                         "--create \"id bigint PRIMARY KEY, …\" makes it");
   }
   RecordWriter writer(session.get(), table, {.on_conflict = options.on_conflict});
   const absl::Status read = options.format == ImportFormat::kCsv

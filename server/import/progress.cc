@@ -41,10 +41,9 @@ void Progress::Draw(uint64_t done, uint64_t total, uint64_t count, bool last) {
   std::string text = absl::StrCat(label_, "  ");
   if (style_ == Style::kBar && total > 0) {
     const int filled = static_cast<int>(part * kBarWidth);
-    absl::StrAppend(&text, "[", std::string(static_cast<size_t>(filled), '='),
-                    filled < kBarWidth ? ">" : "",
-                    std::string(static_cast<size_t>(std::max(0, kBarWidth - filled - 1)), ' '),
-                    "] ");
+    absl::StrAppend(
+        &text, "[", std::string(static_cast<size_t>(filled), '='), filled < kBarWidth ? ">" : "",
+        std::string(static_cast<size_t>(std::max(0, kBarWidth - filled - 1)), ' '), "] ");
   }
   if (total > 0) absl::StrAppendFormat(&text, "%3.0f %%  ", part * 100);
   absl::StrAppendFormat(&text, "%s %s  %s/s", Grouped(count), unit_,

@@ -85,17 +85,16 @@ absl::StatusOr<sql::Parameter> ColumnParameter(const engine::ColumnSchema& colum
 
 }  // namespace
 
-RecordWriter::RecordWriter(sql::Session* session,
-                           std::shared_ptr<const engine::TableSchema> table,
+RecordWriter::RecordWriter(sql::Session* session, std::shared_ptr<const engine::TableSchema> table,
                            RecordWriterOptions options)
     : session_(session), table_(std::move(table)), options_(options) {}
 
 void RecordWriter::Reject(uint64_t line, absl::Status status) {
   ++rejected_count_;
   if (rejections_.size() < options_.rejections_kept_max) {
-    const auto later = std::upper_bound(
-        rejections_.begin(), rejections_.end(), line,
-        [](uint64_t of, const RejectedRecord& other) { return of < other.line; });
+    const auto later =
+        std::upper_bound(rejections_.begin(), rejections_.end(), line,
+                         [](uint64_t of, const RejectedRecord& other) { return of < other.line; });
     rejections_.insert(later, {.line = line, .status = std::move(status)});
   }
 }
@@ -184,9 +183,9 @@ std::string RecordWriter::StatementText(const std::vector<Field>& fields, size_t
         changes.push_back(absl::StrCat(name, " = EXCLUDED.", name));
       }
     }
-    absl::StrAppend(&text, " ON CONFLICT (", absl::StrJoin(keys, ", "), ") DO ",
-                    changes.empty() ? "NOTHING"
-                                    : absl::StrCat("UPDATE SET ", absl::StrJoin(changes, ", ")));
+    absl::StrAppend(
+        &text, " ON CONFLICT (", absl::StrJoin(keys, ", "), ") DO ",
+        changes.empty() ? "NOTHING" : absl::StrCat("UPDATE SET ", absl::StrJoin(changes, ", ")));
   }
   return text;
 }

@@ -110,7 +110,8 @@ struct Builder {
     return true;
   }
   bool on_double(double number, json::string_view, ErrorCode& error) {
-    if (!std::isfinite(number)) return Fail(error, "number is out of the range of double precision");
+    if (!std::isfinite(number))
+      return Fail(error, "number is out of the range of double precision");
     Place({.value = number});
     return true;
   }
@@ -162,11 +163,10 @@ absl::StatusOr<Json> ParseJson(absl::string_view text) {
   if (error) {
     std::string why = parser.handler().problem;
     if (why.empty()) why = error == json::error::incomplete ? "it ends too early" : error.message();
-    return absl::InvalidArgumentError(
-        absl::StrCat("malformed JSON at byte ", read + 1, ": ", why,
-                     error == json::error::too_deep
-                         ? absl::StrCat(" (at most ", kJsonDepthMax, " levels)")
-                         : ""));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "malformed JSON at byte ", read + 1, ": ", why,
+        error == json::error::too_deep ? absl::StrCat(" (at most ", kJsonDepthMax, " levels)")
+                                       : ""));
   }
   return std::move(parser.handler().result);
 }

@@ -275,8 +275,8 @@ bool Shell::RunCommand(absl::string_view command) {
 
 bool Shell::Include(const std::string& path) {
   if (include_depth_ >= kIncludeDepthMax) {
-    return Complain(absl::StrCat("\\i: files include each other more than ", kIncludeDepthMax,
-                                 " deep"));
+    return Complain(
+        absl::StrCat("\\i: files include each other more than ", kIncludeDepthMax, " deep"));
   }
   std::ifstream file(path);
   if (!file) return Complain(absl::StrCat("\\i: cannot open ", path, ": ", std::strerror(errno)));
@@ -320,8 +320,9 @@ bool Shell::List(absl::string_view what, absl::string_view pattern) {
     return true;
   }
   PrintTable({{"Name", text}, {"Kind", text}, {"Table", text}, {"Columns", number}}, rows,
-             what == "\\di" ? "List of indexes" : what == "\\dt" ? "List of tables"
-                                                                : "List of relations");
+             what == "\\di"   ? "List of indexes"
+             : what == "\\dt" ? "List of tables"
+                              : "List of relations");
   return true;
 }
 
@@ -337,7 +338,8 @@ bool Shell::Describe(absl::string_view name) {
   const engine::Type text{engine::TypeId::kText};
   if (table == nullptr) {
     table = catalog->FindIndexOwner(wanted);
-    if (table == nullptr) return Complain(absl::StrCat("there is no relation named \"", wanted, "\""));
+    if (table == nullptr)
+      return Complain(absl::StrCat("there is no relation named \"", wanted, "\""));
     for (const engine::IndexSchema& index : table->indexes) {
       if (index.name != wanted) continue;
       PrintTable({{"Column", text}, {"Method", text}, {"Operators", text}},

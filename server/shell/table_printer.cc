@@ -100,9 +100,8 @@ void TablePrinter::Begin() {
     for (size_t i = 0; i < columns_.size(); ++i) {
       if (i > 0) absl::StrAppend(&header, bar);
       const size_t blanks = widths_[i] - DisplayWidth(columns_[i].name);
-      absl::StrAppend(&header, " ", Blanks(blanks / 2), style_.color ? kBold : "",
-                      columns_[i].name, style_.color ? kPlain : "", Blanks(blanks - blanks / 2),
-                      " ");
+      absl::StrAppend(&header, " ", Blanks(blanks / 2), style_.color ? kBold : "", columns_[i].name,
+                      style_.color ? kPlain : "", Blanks(blanks - blanks / 2), " ");
     }
     absl::StrAppend(&header, style_.boxes ? "│" : "", "\n");
     write_(header);
@@ -143,11 +142,11 @@ void TablePrinter::PrintExpanded(const std::vector<Cell>& row) {
   const size_t used = DisplayWidth(title);
   write_(absl::StrCat(title, Repeat(line, total > used ? total - used : 0), "\n"));
   for (size_t i = 0; i < row.size(); ++i) {
-    write_(absl::StrCat(columns_[i].name, Blanks(name_width - DisplayWidth(columns_[i].name)),
-                        style_.boxes ? " │ " : " | ",
-                        row[i].is_null && style_.color ? absl::StrCat(kDim, row[i].text, kPlain)
-                                                       : row[i].text,
-                        "\n"));
+    write_(absl::StrCat(
+        columns_[i].name, Blanks(name_width - DisplayWidth(columns_[i].name)),
+        style_.boxes ? " │ " : " | ",
+        row[i].is_null && style_.color ? absl::StrCat(kDim, row[i].text, kPlain) : row[i].text,
+        "\n"));
   }
 }
 

@@ -17,11 +17,11 @@ namespace kyrodb::server {
 enum class Expanded { kOff, kOn, kAuto };
 
 struct TableStyle {
-  bool boxes = false;           // lines of box-drawing characters, else psql's
-  bool color = false;           // NULL dimmed, headers bold
-  bool shorten_vectors = false; // `[0.12, -0.03, … 256d]`
+  bool boxes = false;            // lines of box-drawing characters, else psql's
+  bool color = false;            // NULL dimmed, headers bold
+  bool shorten_vectors = false;  // `[0.12, -0.03, … 256d]`
   Expanded expanded = Expanded::kOff;
-  size_t terminal_width = 80;   // for kAuto
+  size_t terminal_width = 80;  // for kAuto
 };
 
 // Prints one result, row by row: column widths come from the first rows, later rows that are wider

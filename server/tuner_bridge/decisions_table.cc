@@ -9,6 +9,9 @@
 
 namespace kyrodb::server {
 
+// Its place among the columns below.
+constexpr size_t kObservedColumn = 17;
+
 DecisionsTable::DecisionsTable(const tuner::Journal* journal) : journal_(journal) {
   using engine::TypeId;
   for (const auto& [name, type] : std::initializer_list<std::pair<const char*, TypeId>>{
@@ -40,30 +43,31 @@ DecisionsTable::DecisionsTable(const tuner::Journal* journal) : journal_(journal
 absl::Status DecisionsTable::Scan(sql::RowReceiver receive) const {
   const auto number = [](uint64_t n) { return engine::Value(static_cast<int64_t>(n)); };
   for (tuner::Decision& row : journal_->Last(std::numeric_limits<size_t>::max())) {
-    const engine::Value observed = row.observed_micros_per_operation.has_value()
-                                       ? engine::Value(*row.observed_micros_per_operation)
-                                       : engine::Value(engine::Null());
-    KYRO_RETURN_IF_ERROR(receive({number(row.id),
-                                  number(row.window),
-                                  row.wall_micros,
-                                  std::string(tuner::ModeName(row.mode)),
-                                  std::move(row.policy),
-                                  int64_t{row.policy_version},
-                                  number(row.operations),
-                                  row.read_share,
-                                  row.pool_hit_ratio,
-                                  row.cost_micros_per_operation,
-                                  std::move(row.action),
-                                  std::move(row.reason),
-                                  row.before.write_buffer_bytes,
-                                  row.before.buffer_pool_bytes,
-                                  row.after.write_buffer_bytes,
-                                  row.after.buffer_pool_bytes,
-                                  row.predicted_micros_per_operation,
-                                  observed,
-                                  std::string(tuner::VerdictName(row.verdict)),
-                                  std::move(row.detail),
-                                  number(row.repeated)}));
+    engine::Row values({number(row.id),
+                        number(row.window),
+                        row.wall_micros,
+                        std::string(tuner::ModeName(row.mode)),
+                        std::move(row.policy),
+                        int64_t{row.policy_version},
+                        number(row.operations),
+                        row.read_share,
+                        row.pool_hit_ratio,
+                        row.cost_micros_per_operation,
+                        std::move(row.action),
+                        std::move(row.reason),
+                        row.before.write_buffer_bytes,
+                        row.before.buffer_pool_bytes,
+                        row.after.write_buffer_bytes,
+                        row.after.buffer_pool_bytes,
+                        row.predicted_micros_per_operation,
+                        engine::Null(),
+                        std::string(tuner::VerdictName(row.verdict)),
+                        std::move(row.detail),
+                        number(row.repeated)});
+    if (row.observed_micros_per_operation.has_value()) {
+      values[kObservedColumn] = *row.observed_micros_per_operation;
+    }
+    KYRO_RETURN_IF_ERROR(receive(std::move(values)));
   }
   return absl::OkStatus();
 }
