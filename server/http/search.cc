@@ -20,6 +20,7 @@ namespace kyrodb::server {
 namespace {
 
 constexpr int64_t kLimitMax = 1000;
+constexpr int64_t kEfDefault = 100;  // SQL's default, pgvector's 40, finds less
 constexpr int kFilterDepthMax = 16;
 
 using Table = std::shared_ptr<const engine::TableSchema>;
@@ -153,7 +154,7 @@ absl::StatusOr<std::string> Condition(Query& query, const Json& filter, int dept
 struct Retrieval {
   std::string field;
   int64_t k = kLimitMax;
-  int64_t ef = 0;  // 0: the session's
+  int64_t ef = kEfDefault;
 };
 
 absl::StatusOr<Retrieval> RetrievalOf(const engine::TableSchema& table, const Json& body) {
@@ -185,7 +186,7 @@ absl::StatusOr<Retrieval> RetrievalOf(const engine::TableSchema& table, const Js
       retrieval.field = *field->get<std::string>();
     }
     KYRO_ASSIGN_OR_RETURN(retrieval.k, IntegerMember(first, "k", kLimitMax, 1, kLimitMax));
-    KYRO_ASSIGN_OR_RETURN(retrieval.ef, IntegerMember(first, "ef", 0, 1, 1000));
+    KYRO_ASSIGN_OR_RETURN(retrieval.ef, IntegerMember(first, "ef", kEfDefault, 1, 1000));
   }
   if (!retrieval.field.empty()) {
     const std::optional<uint32_t> column = table.FindColumn(retrieval.field);
@@ -329,10 +330,8 @@ absl::StatusOr<Response> Search(Host& host, const Request& request) {
 
   RequestSession session(host, request);
   if (exact) KYRO_RETURN_IF_ERROR(session->Query("SET enable_indexscan = off").status());
-  if (retrieval.ef > 0) {
-    KYRO_RETURN_IF_ERROR(
-        session->Query(absl::StrCat("SET hnsw.ef_search = ", retrieval.ef)).status());
-  }
+  KYRO_RETURN_IF_ERROR(
+      session->Query(absl::StrCat("SET hnsw.ef_search = ", retrieval.ef)).status());
   absl::StatusOr<sql::ResultSet> result = session->Query(statement, query.parameters);
   if (!result.ok()) {
     // A position would count in a text that the client has never seen.

@@ -290,209 +290,211 @@ TEST_F(HttpTest, WrongCollectionsAreNotMade) {
         R"j({"name": "c", "fields": [{"name": "id", "type": "bigint", "primary_key": true}]})j",
         R"j({"name": "c", "fields": [{"name": "v", "type": "vector(3)"}]})j",
         R"j({"name": "c", "fields": [{"name": "id", "type": "bigint); DROP TABLE x; --",
-            "primary_key": true}, {"name": "v", "type": "vector(3)"}]})j",
-        R"j({"name": "c", "colour": 1, "fields": []})"}) {
+             "primary_key": true}, {"name": "v", "type": "vector(3)"}]})j",
+        R"j({"name": "c", "colour": 1, "fields": []})j"}) {
     EXPECT_EQ(Call("POST", "/v1/collections", body).status, 400) << body;
   }
   // A name is a name, whatever it looks like.
   EXPECT_EQ(Call("POST", "/v1/collections",
-                 R"({"name": "a\"; DROP TABLE b; --", "fields":
-                     [{"name": "id", "type": "bigint", "primary_key": true},
-                      {"name": "v", "type": "vector(3)"}]})j")
+                 R"j({"name": "a\"; DROP TABLE b; --", "fields":
+                      [{"name": "id", "type": "bigint", "primary_key": true},
+                       {"name": "v", "type": "vector(3)"}]})j")
                 .status,
             201);
-    EXPECT_THAT(Call("GET", "/v1/collections").body, HasSubstr(R"j("a\"; DROP TABLE b; --")j"));
+  EXPECT_THAT(Call("GET", "/v1/collections").body, HasSubstr(R"j("a\"; DROP TABLE b; --")j"));
 }
 
 TEST_F(HttpTest, AConnectionServesManyRequestsAlsoWhenTheyComeAtOnce) {
-    Client client(port());
-    for (int i = 0; i < 20; ++i) EXPECT_EQ(client.Call("GET", "/livez").status, 200);
-    client.Send("GET /livez HTTP/1.1\r\nHost: a\r\n\r\nGET /readyz HTTP/1.1\r\nHost: a\r\n\r\n");
-    EXPECT_EQ(client.Receive().status, 200);
-    EXPECT_EQ(client.Receive().status, 200);
-    client.Send("GET /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-    EXPECT_EQ(client.Receive().status, 200);
-    EXPECT_TRUE(client.IsClosed());
+  Client client(port());
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(client.Call("GET", "/livez").status, 200);
+  client.Send("GET /livez HTTP/1.1\r\nHost: a\r\n\r\nGET /readyz HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(client.Receive().status, 200);
+  EXPECT_EQ(client.Receive().status, 200);
+  client.Send("GET /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  EXPECT_EQ(client.Receive().status, 200);
+  EXPECT_TRUE(client.IsClosed());
 }
 
 TEST_F(HttpTest, ManyClientsWriteAtTheSameTime) {
-    ASSERT_EQ(Sql("CREATE TABLE t (id bigint PRIMARY KEY, n bigint)").status, 200);
-    std::atomic<int> good{0};
-    std::vector<std::thread> threads;
-    for (int t = 0; t < 8; ++t) {
-      threads.emplace_back([&, t] {
-        Client client(port());
-        for (int i = 0; i < 20; ++i) {
-          const Reply reply =
-              client.Call("POST", "/v1/sql",
-                          absl::StrCat(R"j({"sql": "INSERT INTO t VALUES ($1, $2)", "params": [)j",
-                                       t * 100 + i, ", ", i, "]}"));
-          if (reply.status == 200) ++good;
-        }
-      });
-    }
-    for (std::thread& thread : threads) thread.join();
-    EXPECT_EQ(good, 160);
-    EXPECT_EQ(Sql("SELECT count(*) FROM t").Member("rows"), "[[160]]");
+  ASSERT_EQ(Sql("CREATE TABLE t (id bigint PRIMARY KEY, n bigint)").status, 200);
+  std::atomic<int> good{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&, t] {
+      Client client(port());
+      for (int i = 0; i < 20; ++i) {
+        const Reply reply =
+            client.Call("POST", "/v1/sql",
+                        absl::StrCat(R"j({"sql": "INSERT INTO t VALUES ($1, $2)", "params": [)j",
+                                     t * 100 + i, ", ", i, "]}"));
+        if (reply.status == 200) ++good;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(good, 160);
+  EXPECT_EQ(Sql("SELECT count(*) FROM t").Member("rows"), "[[160]]");
 }
 
 TEST_F(HttpTest, AMebibyteOfGarbageIsRefusedAndTheServerLives) {
-    Random random(20261120);
-    std::string garbage(1 << 20, '\0');
-    for (char& byte : garbage) byte = static_cast<char>(random.Next());
-    {
-      Client client(port());
-      client.Send(garbage);
-      client.EndOfSending();
-      const Reply reply = client.Receive();
-      EXPECT_TRUE(reply.status == 400 || reply.status == 431) << reply.status;
-    }
-    EXPECT_EQ(Call("POST", "/v1/sql", garbage).status, 400);
-    // As the text of a statement, in valid JSON.
-    std::string printable;
-    for (const char byte : garbage) printable.push_back(static_cast<char>(' ' + (byte & 0x3f)));
-    const Reply reply = Sql(printable);
-    EXPECT_EQ(reply.status, 400) << reply.body.substr(0, 300);
-    EXPECT_THAT(reply.body, HasSubstr("sqlstate"));
-    ExpectAlive();
+  Random random(20261120);
+  std::string garbage(1 << 20, '\0');
+  for (char& byte : garbage) byte = static_cast<char>(random.Next());
+  {
+    Client client(port());
+    client.Send(garbage);
+    client.EndOfSending();
+    const Reply reply = client.Receive();
+    EXPECT_TRUE(reply.status == 400 || reply.status == 431) << reply.status;
+  }
+  EXPECT_EQ(Call("POST", "/v1/sql", garbage).status, 400);
+  // As the text of a statement, in valid JSON.
+  std::string printable;
+  for (const char byte : garbage) printable.push_back(static_cast<char>(' ' + (byte & 0x3f)));
+  const Reply reply = Sql(printable);
+  EXPECT_EQ(reply.status, 400) << reply.body.substr(0, 300);
+  EXPECT_THAT(reply.body, HasSubstr("sqlstate"));
+  ExpectAlive();
 }
 
 TEST_F(HttpTest, HugeHeadersHalfRequestsAndOddVersionsAreRefused) {
-    {
-      Client client(port());
-      client.Send(absl::StrCat("GET / HTTP/1.1\r\nX-Long: ", std::string(200 << 10, 'x')));
-      EXPECT_EQ(client.Receive().status, 431);
-    }
-    {
-      Client client(port());
-      client.Send("POST /v1/sql HTTP/1.1\r\nContent-Length: 100\r\n\r\n{");
-      client.EndOfSending();
-      EXPECT_EQ(client.Receive().status, 0);  // nobody is there to be answered
-    }
-    {
-      Client client(port());
-      client.Send("GET / HTTP/7.0\r\n\r\n");
-      const int status = client.Receive().status;
-      EXPECT_TRUE(status == 505 || status == 400) << status;
-    }
-    {
-      Client client(port());
-      client.Send("POST /v1/sql HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n");
-      EXPECT_EQ(client.Receive().status, 413);
-    }
-    {
-      Client client(port());
-      client.Send("POST /v1/sql HTTP/1.1\r\nContent-Length: pony\r\n\r\n");
-      EXPECT_EQ(client.Receive().status, 400);
-    }
-    ExpectAlive();
+  {
+    Client client(port());
+    client.Send(absl::StrCat("GET / HTTP/1.1\r\nX-Long: ", std::string(200 << 10, 'x')));
+    EXPECT_EQ(client.Receive().status, 431);
+  }
+  {
+    Client client(port());
+    client.Send("POST /v1/sql HTTP/1.1\r\nContent-Length: 100\r\n\r\n{");
+    client.EndOfSending();
+    EXPECT_EQ(client.Receive().status, 0);  // nobody is there to be answered
+  }
+  {
+    Client client(port());
+    client.Send("GET / HTTP/7.0\r\n\r\n");
+    const int status = client.Receive().status;
+    EXPECT_TRUE(status == 505 || status == 400) << status;
+  }
+  {
+    Client client(port());
+    client.Send("POST /v1/sql HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n");
+    EXPECT_EQ(client.Receive().status, 413);
+  }
+  {
+    Client client(port());
+    client.Send("POST /v1/sql HTTP/1.1\r\nContent-Length: pony\r\n\r\n");
+    EXPECT_EQ(client.Receive().status, 400);
+  }
+  ExpectAlive();
 }
 
 TEST_F(HttpTest, AClientThatAsksFirstIsToldToGoOn) {
-    const std::string body = R"j({"sql": "SELECT 1"})j";
-    Client client(port());
-    client.Send(
-        absl::StrCat("POST /v1/sql HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
-                     "Expect: 100-continue\r\nContent-Length: ",
-                     body.size(), "\r\n\r\n"));
-    EXPECT_EQ(client.Receive().status, 100);
-    client.Send(body);
-    EXPECT_EQ(client.Receive().status, 200);
+  const std::string body = R"j({"sql": "SELECT 1"})j";
+  Client client(port());
+  client.Send(
+      absl::StrCat("POST /v1/sql HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+                   "Expect: 100-continue\r\nContent-Length: ",
+                   body.size(), "\r\n\r\n"));
+  EXPECT_EQ(client.Receive().status, 100);
+  client.Send(body);
+  EXPECT_EQ(client.Receive().status, 200);
 }
 
 TEST_F(HttpTest, AStatementThatTakesTooLongIsEnded) {
-    ASSERT_EQ(Sql("CREATE TABLE t (id bigint PRIMARY KEY)").status, 200);
-    std::string insert = "INSERT INTO t VALUES (0)";
-    for (int i = 1; i < 400; ++i) absl::StrAppend(&insert, ",(", i, ")");
-    ASSERT_EQ(Sql(insert).status, 200);
-    const Reply reply =
-        Call("POST", "/v1/sql",
-             R"j({"sql": "SELECT count(*) FROM t a, t b, t c, t d", "timeout_ms": 50})j");
-    EXPECT_EQ(reply.status, 408) << reply.body;
-    EXPECT_EQ(reply.Member("sqlstate"), "\"57014\"");
+  ASSERT_EQ(Sql("CREATE TABLE t (id bigint PRIMARY KEY)").status, 200);
+  std::string insert = "INSERT INTO t VALUES (0)";
+  for (int i = 1; i < 400; ++i) absl::StrAppend(&insert, ",(", i, ")");
+  ASSERT_EQ(Sql(insert).status, 200);
+  const Reply reply =
+      Call("POST", "/v1/sql",
+           R"j({"sql": "SELECT count(*) FROM t a, t b, t c, t d", "timeout_ms": 50})j");
+  EXPECT_EQ(reply.status, 408) << reply.body;
+  EXPECT_EQ(reply.Member("sqlstate"), "\"57014\"");
 }
 
 TEST_F(HttpTest, AClientThatGoesAwayEndsItsStatement) {
-    ASSERT_EQ(Sql("CREATE TABLE t (id bigint PRIMARY KEY)").status, 200);
-    std::string insert = "INSERT INTO t VALUES (0)";
-    for (int i = 1; i < 400; ++i) absl::StrAppend(&insert, ",(", i, ")");
-    ASSERT_EQ(Sql(insert).status, 200);
-    // One worker: while the endless statement runs, nobody else gets an answer.
-    TearDown();
-    Start({.worker_count = 1});
-    {
-      Client client(port());
-      const std::string body = R"j({"sql": "SELECT count(*) FROM t a, t b, t c, t d"})j";
-      client.Send(
-          absl::StrCat("POST /v1/sql HTTP/1.1\r\nHost: a\r\nContent-Type: application/json"
-                       "\r\nContent-Length: ",
-                       body.size(), "\r\n\r\n", body));
-      // Another connection's answer says that the first request has been read.
-      EXPECT_EQ(Call("GET", "/livez").status, 200);
-    }
-    ExpectAlive();
-}
-
-TEST_F(HttpTest, AFullQueueIsAnsweredWith503AndRetryAfter) {
-    ASSERT_EQ(Sql("CREATE TABLE t (id bigint PRIMARY KEY)").status, 200);
-    std::string insert = "INSERT INTO t VALUES (0)";
-    for (int i = 1; i < 400; ++i) absl::StrAppend(&insert, ",(", i, ")");
-    ASSERT_EQ(Sql(insert).status, 200);
-    TearDown();
-    Start({.worker_count = 1, .queue_length_max = 1});
+  ASSERT_EQ(Sql("CREATE TABLE t (id bigint PRIMARY KEY)").status, 200);
+  std::string insert = "INSERT INTO t VALUES (0)";
+  for (int i = 1; i < 400; ++i) absl::StrAppend(&insert, ",(", i, ")");
+  ASSERT_EQ(Sql(insert).status, 200);
+  // One worker: while the endless statement runs, nobody else gets an answer.
+  TearDown();
+  Start({.worker_count = 1});
+  {
+    Client client(port());
     const std::string body = R"j({"sql": "SELECT count(*) FROM t a, t b, t c, t d"})j";
-    const std::string message = absl::StrCat(
-        "POST /v1/sql HTTP/1.1\r\nHost: a\r\nContent-Type: application/json"
-        "\r\nContent-Length: ",
-        body.size(), "\r\n\r\n", body);
-    std::vector<std::unique_ptr<Client>> clients;
-    for (int i = 0; i < 3; ++i) {
-      clients.push_back(std::make_unique<Client>(port()));
-      clients.back()->Send(message);
-    }
-    // One runs, one waits at most; the third of them, whichever it is, is turned away at once.
-    bool refused = false;
-    for (int i = 0; i < 5 && !refused; ++i) {
-      const Reply reply = Client(port()).Call("POST", "/v1/sql", body);
-      refused = reply.status == 503;
-      if (refused) EXPECT_THAT(reply.headers, HasSubstr("Retry-After: 1"));
-    }
-    EXPECT_TRUE(refused);
-    EXPECT_EQ(Call("GET", "/livez").status, 200);  // probes need no worker
-    clients.clear();
-}
-
-TEST_F(HttpTest, StoppingEndsWhatRunsAfterTheGraceTime) {
-    ASSERT_EQ(Sql("CREATE TABLE t (id bigint PRIMARY KEY)").status, 200);
-    std::string insert = "INSERT INTO t VALUES (0)";
-    for (int i = 1; i < 400; ++i) absl::StrAppend(&insert, ",(", i, ")");
-    ASSERT_EQ(Sql(insert).status, 200);
-    Client idle(port());
-    EXPECT_EQ(idle.Call("GET", "/livez").status, 200);
-    Client busy(port());
-    const std::string body = R"j({"sql": "SELECT count(*) FROM t a, t b, t c, t d"})j";
-    busy.Send(
+    client.Send(
         absl::StrCat("POST /v1/sql HTTP/1.1\r\nHost: a\r\nContent-Type: application/json"
                      "\r\nContent-Length: ",
                      body.size(), "\r\n\r\n", body));
+    // Another connection's answer says that the first request has been read.
     EXPECT_EQ(Call("GET", "/livez").status, 200);
-    listener_->Stop(absl::Milliseconds(200));
-    EXPECT_TRUE(idle.IsClosed());
-    EXPECT_TRUE(busy.IsClosed());
+  }
+  ExpectAlive();
+}
+
+TEST_F(HttpTest, AFullQueueIsAnsweredWith503AndRetryAfter) {
+  ASSERT_EQ(Sql("CREATE TABLE t (id bigint PRIMARY KEY)").status, 200);
+  std::string insert = "INSERT INTO t VALUES (0)";
+  for (int i = 1; i < 400; ++i) absl::StrAppend(&insert, ",(", i, ")");
+  ASSERT_EQ(Sql(insert).status, 200);
+  TearDown();
+  Start({.worker_count = 1, .queue_length_max = 1});
+  const std::string body = R"j({"sql": "SELECT count(*) FROM t a, t b, t c, t d"})j";
+  const std::string message = absl::StrCat(
+      "POST /v1/sql HTTP/1.1\r\nHost: a\r\nContent-Type: application/json"
+      "\r\nContent-Length: ",
+      body.size(), "\r\n\r\n", body);
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < 3; ++i) {
+    clients.push_back(std::make_unique<Client>(port()));
+    clients.back()->Send(message);
+  }
+  // One runs, one waits at most; the third of them, whichever it is, is turned away at once.
+  bool refused = false;
+  for (int i = 0; i < 5 && !refused; ++i) {
+    const Reply reply = Client(port()).Call("POST", "/v1/sql", body);
+    refused = reply.status == 503;
+    if (refused) {
+      EXPECT_THAT(reply.headers, HasSubstr("Retry-After: 1"));
+    }
+  }
+  EXPECT_TRUE(refused);
+  EXPECT_EQ(Call("GET", "/livez").status, 200);  // probes need no worker
+  clients.clear();
+}
+
+TEST_F(HttpTest, StoppingEndsWhatRunsAfterTheGraceTime) {
+  ASSERT_EQ(Sql("CREATE TABLE t (id bigint PRIMARY KEY)").status, 200);
+  std::string insert = "INSERT INTO t VALUES (0)";
+  for (int i = 1; i < 400; ++i) absl::StrAppend(&insert, ",(", i, ")");
+  ASSERT_EQ(Sql(insert).status, 200);
+  Client idle(port());
+  EXPECT_EQ(idle.Call("GET", "/livez").status, 200);
+  Client busy(port());
+  const std::string body = R"j({"sql": "SELECT count(*) FROM t a, t b, t c, t d"})j";
+  busy.Send(
+      absl::StrCat("POST /v1/sql HTTP/1.1\r\nHost: a\r\nContent-Type: application/json"
+                   "\r\nContent-Length: ",
+                   body.size(), "\r\n\r\n", body));
+  EXPECT_EQ(Call("GET", "/livez").status, 200);
+  listener_->Stop(absl::Milliseconds(200));
+  EXPECT_TRUE(idle.IsClosed());
+  EXPECT_TRUE(busy.IsClosed());
 }
 
 TEST(HttpListenerTest, ATakenPortAndABadAddressAreClearErrors) {
-    TemporaryFolder folder;
-    const auto host = OpenHostOrDie(folder.path("db"));
-    auto first = StartHttpListener(host.get(), {.port = 0});
-    ASSERT_TRUE(first.ok());
-    const auto second = StartHttpListener(host.get(), {.port = (*first)->port()});
-    EXPECT_EQ(second.status().code(), absl::StatusCode::kUnavailable);
-    EXPECT_THAT(std::string(second.status().message()), HasSubstr("cannot listen on 127.0.0.1:"));
-    const auto named = StartHttpListener(host.get(), {.host = "nowhere", .port = 0});
-    EXPECT_EQ(named.status().code(), absl::StatusCode::kInvalidArgument);
-    first->reset();
-    EXPECT_TRUE(host->Close().ok());
+  TemporaryFolder folder;
+  const auto host = OpenHostOrDie(folder.path("db"));
+  auto first = StartHttpListener(host.get(), {.port = 0});
+  ASSERT_TRUE(first.ok());
+  const auto second = StartHttpListener(host.get(), {.port = (*first)->port()});
+  EXPECT_EQ(second.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(second.status().message()), HasSubstr("cannot listen on 127.0.0.1:"));
+  const auto named = StartHttpListener(host.get(), {.host = "nowhere", .port = 0});
+  EXPECT_EQ(named.status().code(), absl::StatusCode::kInvalidArgument);
+  first->reset();
+  EXPECT_TRUE(host->Close().ok());
 }
 
 }  // namespace

@@ -122,7 +122,7 @@ TEST_F(ShellTest, TablesAndIndexesAreListedAndDescribed) {
           "\\d docs\n\\dt\n\\di\n\\d\n\\dt x*\n\\d docs_e_idx\n");
   EXPECT_TRUE(good_) << out;
   EXPECT_THAT(out, HasSubstr("Table \"docs\"\n"
-                             " Column |    Type     | Nullable |                   Default"));
+                             " Column |    Type     | Nullable |                  Default"));
   EXPECT_THAT(out, HasSubstr("vector(256)"));
   EXPECT_THAT(out, HasSubstr("generated always as ("));
   EXPECT_THAT(out, HasSubstr("    PRIMARY KEY, learned (id)\n"
