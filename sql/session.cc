@@ -310,7 +310,13 @@ class Session::Impl {
     if (!in_block_) return TransactionStatus::kIdle;
     return failed_ ? TransactionStatus::kFailed : TransactionStatus::kInTransaction;
   }
-  const StatementStatistics& statistics() const { return statistics_; }
+  const StatementStatistics& statistics() const {
+    // Few ask for the plan's text, so it is written when somebody does.
+    if (last_plan_ != nullptr && statistics_.plan.empty()) {
+      statistics_.plan = absl::StrJoin(ExplainLines(*last_plan_), "\n");
+    }
+    return statistics_;
+  }
   std::optional<std::string> setting(absl::string_view name) const {
     absl::StatusOr<std::string> value = settings_.Show(name, 0);
     if (!value.ok()) return std::nullopt;
@@ -385,7 +391,8 @@ class Session::Impl {
   bool failed_ = false;
   bool read_only_ = false;
   std::vector<Savepoint> savepoints_;
-  StatementStatistics statistics_;
+  mutable StatementStatistics statistics_;
+  PlanPtr last_plan_;
   std::atomic<bool> running_{false};
   std::atomic<bool> cancelled_{false};
 };
@@ -456,6 +463,7 @@ absl::Status Session::Impl::Execute(absl::string_view text, std::span<const Para
   const bool alone = script->size() == 1;
   for (const ParsedStatement& parsed : *script) {
     statistics_ = {};
+    last_plan_ = nullptr;
     statistics_.parse_micros = parse_micros;
     absl::Status status = RunStatement(parsed, text, parameters, alone, sink);
     if (!status.ok()) return fail(std::move(status));
@@ -773,7 +781,7 @@ absl::Status Session::Impl::RunQuery(Run* run, std::span<const Parameter> parame
                                      bool streaming, ResultSink* sink, Outcome* outcome) {
   Planned planned;
   KYRO_RETURN_IF_ERROR(BindAndPlan(*run->statement, run, parameters, &planned));
-  statistics_.plan = absl::StrJoin(ExplainLines(*planned.source), "\n");
+  last_plan_ = planned.source;
   uint64_t count = 0;
   if (streaming) KYRO_RETURN_IF_ERROR(sink->Columns(planned.query->columns));
   KYRO_RETURN_IF_ERROR(
@@ -793,7 +801,7 @@ absl::Status Session::Impl::RunWrite(Run* run, std::span<const Parameter> parame
   Planned planned;
   KYRO_RETURN_IF_ERROR(BindAndPlan(*run->statement, run, parameters, &planned));
   if (run->statement->kind != StatementKind::kInsert || planned.source != nullptr) {
-    statistics_.plan = absl::StrJoin(ExplainLines(*planned.shown), "\n");
+    last_plan_ = planned.shown;
   }
   KYRO_ASSIGN_OR_RETURN(WriteResult result, RunPlanned(*run->statement, planned, run));
   statistics_.affected = result.affected;

@@ -407,12 +407,32 @@ TEST_F(SessionTest, DeepAndWideExpressionsAreAnsweredOrRefused) {
   std::string sum = "SELECT 1";
   for (int i = 0; i < 400; ++i) sum += " + 1";
   EXPECT_THAT(Ask(sum), ElementsAre("401"));
-  std::string subqueries = "1";
-  for (int i = 0; i < 100; ++i) subqueries = absl::StrCat("(SELECT ", subqueries, ")");
-  EXPECT_THAT(Ask("SELECT " + subqueries), ElementsAre("1"));
-  std::string nested = "SELECT 1 AS x";
-  for (int i = 0; i < 60; ++i) nested = absl::StrCat("SELECT x FROM (", nested, ") AS s");
-  EXPECT_THAT(Ask(nested), ElementsAre("1"));
+  // However deep, the answer is right or the depth is refused.
+  const auto right_or_refused = ::testing::AnyOf("1", HasSubstr("54001"), HasSubstr("54000"));
+  for (const int depth : {20, 60, 100, 200, 400, 5000}) {
+    std::string subqueries = "1";
+    std::string nested = "SELECT 1 AS x";
+    std::string exists = "SELECT 1";
+    std::string unions = "SELECT 1";
+    std::string joins = "SELECT 1 FROM (VALUES (1)) t";
+    std::string cases = "1";
+    std::string functions = "'x'";
+    for (int i = 0; i < depth; ++i) {
+      subqueries = absl::StrCat("(SELECT ", subqueries, ")");
+      nested = absl::StrCat("SELECT x FROM (", nested, ") AS s");
+      exists = absl::StrCat("SELECT 1 WHERE EXISTS (", exists, ")");
+      absl::StrAppend(&unions, " UNION SELECT 1");
+      absl::StrAppend(&joins, " JOIN (VALUES (1)) t", i, " ON true");
+      cases = absl::StrCat("CASE WHEN true THEN ", cases, " END");
+      functions = absl::StrCat("lower(", functions, ")");
+    }
+    for (const std::string& text :
+         {absl::StrCat("SELECT ", subqueries), nested, exists, unions, joins,
+          absl::StrCat("SELECT ", cases), absl::StrCat("SELECT length(", functions, ")")}) {
+      EXPECT_THAT(Ask(text), ElementsAre(right_or_refused)) << depth << ": " << text.substr(0, 60);
+    }
+  }
+  EXPECT_THAT(Ask("SELECT (SELECT (SELECT (SELECT (SELECT 1))))"), ElementsAre("1"));
   std::string in = "SELECT 7 IN (0";
   for (int i = 0; i < 20000; ++i) absl::StrAppend(&in, ",", i);
   EXPECT_THAT(Ask(in + ")"), ElementsAre("t"));
