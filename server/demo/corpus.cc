@@ -1,5 +1,6 @@
 #include "server/demo/corpus.h"
 
+#include <algorithm>
 #include <fstream>
 #include <functional>
 
@@ -120,6 +121,10 @@ absl::StatusOr<Corpus> ReadCorpus(const std::string& available, const std::strin
     if (!package.body.empty()) ++corpus.long_count;
     corpus.packages.push_back(std::move(package));
   }
+  // Neither the alphabet nor the keys decide what is loaded first.
+  std::sort(corpus.packages.begin(), corpus.packages.end(), [](const Package& a, const Package& b) {
+    return SplitMix64(static_cast<uint64_t>(a.id)) < SplitMix64(static_cast<uint64_t>(b.id));
+  });
   return corpus;
 }
 

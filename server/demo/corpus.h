@@ -19,7 +19,7 @@ struct Package {
 };
 
 struct Corpus {
-  std::vector<Package> packages;  // by name
+  std::vector<Package> packages;  // in an order that is arbitrary, but always the same
   uint64_t long_count = 0;        // how many have a long description
   std::string origin;             // for people: where the texts come from
 };

@@ -2,6 +2,7 @@
 
 #include <editline/readline.h>
 
+#include <clocale>
 #include <cstdlib>
 #include <utility>
 
@@ -10,6 +11,11 @@ namespace kyrodb::server {
 constexpr int kHistoryMax = 2000;
 
 LineEditor::LineEditor(std::string history_file) : history_file_(std::move(history_file)) {
+  // Without a locale that knows UTF-8 the editor drops every other character; text is always UTF-8
+  // here, whatever the environment forgot to say.
+  if (std::setlocale(LC_CTYPE, "") == nullptr || MB_CUR_MAX == 1) {
+    std::setlocale(LC_CTYPE, "C.UTF-8");
+  }
   rl_readline_name = const_cast<char*>("kyro");
   rl_initialize();
   rl_catch_signals = 0;  // the shell has its own handler
