@@ -87,7 +87,7 @@ class Binder {
     size_t depth;  // how many of the stack it may see itself
   };
 
-  // binder_expression.cc
+  // binder_expression.cc, binder_call.cc
   absl::StatusOr<BoundPtr> Bind(const Expression& expression, Scope* scope);
   absl::StatusOr<BoundPtr> BindLiteral(const LiteralExpression& literal);
   absl::StatusOr<BoundPtr> BindParameter(const ParameterExpression& parameter);
@@ -122,7 +122,7 @@ class Binder {
   // A literal whose type nothing decides is text.
   absl::StatusOr<BoundPtr> ResolveUnknown(BoundPtr expression);
 
-  // binder_query.cc
+  // binder_query.cc, binder_from.cc, binder_group.cc
   absl::Status BindBody(const QueryBody& body, const Query* around, Scope* outer,
                         BoundQuery* query);
   absl::Status BindSelect(const SelectBody& body, const Query* around, Scope* outer,

@@ -162,7 +162,7 @@ class Join : public Operator {
       context_.Release(charged_);
       charged_ = 0;
       context_.evaluation.outer_rows.push_back(left.data());
-      const absl::Status status = ReadRight();
+      absl::Status status = ReadRight();
       context_.evaluation.outer_rows.pop_back();
       return status;
     }

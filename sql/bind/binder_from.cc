@@ -1,0 +1,338 @@
+// FROM: tables, functions, subqueries, joins.
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/status.h"
+#include "sql/bind/binder.h"
+#include "sql/error.h"
+#include "sql/parse/deparse.h"
+
+namespace kyrodb::sql {
+namespace {
+
+// Joins of more relations than this are refused, as are rows of more columns.
+constexpr size_t kRelationsMax = 256;
+constexpr size_t kSlotsMax = 20000;
+
+absl::Status NotSupported(Position position, absl::string_view what) {
+  return Error(sqlstate::kFeatureNotSupported, position,
+               absl::StrCat(what, " is not supported yet"));
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const engine::TableSchema>> Binder::FindTable(
+    const QualifiedName& name) {
+  if (name.parts.size() > 1 && name.parts[0].name != "public") {
+    return Error(name.parts.size() == 2 ? absl::string_view(sqlstate::kUndefinedTable)
+                                        : sqlstate::kFeatureNotSupported,
+                 name.position(), absl::StrCat("relation \"", ToString(name), "\" does not exist"));
+  }
+  std::shared_ptr<const engine::TableSchema> table = context_.catalog->FindTable(name.last());
+  if (table != nullptr) return table;
+  for (const VirtualTableRegistry* registry :
+       {context_.own_virtual_tables, context_.virtual_tables}) {
+    if (registry != nullptr && registry->Find(name.last()) != nullptr) {
+      return Error(sqlstate::kWrongObjectType, name.position(),
+                   absl::StrCat("\"", name.last(), "\" is a virtual table and cannot be changed"));
+    }
+  }
+  absl::Status status = Error(sqlstate::kUndefinedTable, name.position(),
+                              absl::StrCat("relation \"", ToString(name), "\" does not exist"));
+  std::vector<std::string> names;
+  for (const auto& known : context_.catalog->tables()) names.push_back(known->name);
+  const std::string near = Nearest(name.last(), names);
+  if (!near.empty()) {
+    status = WithHint(status, absl::StrCat("Perhaps you meant the table \"", near, "\"."));
+  }
+  return status;
+}
+
+absl::StatusOr<BoundRelation> Binder::BindNamedTable(const NamedTable& table, Scope* outer) {
+  BoundRelation relation;
+  relation.alias = table.name.last();
+  // Common tables first, the innermost of a name.
+  if (table.name.parts.size() == 1) {
+    for (size_t i = common_tables_.size(); i > 0; --i) {
+      const CommonTableScope common = common_tables_[i - 1];
+      if (common.table->name.name != table.name.last()) continue;
+      // It sees only those before it.
+      const std::vector<CommonTableScope> saved = common_tables_;
+      common_tables_.resize(common.depth);
+      absl::StatusOr<std::shared_ptr<BoundQuery>> query =
+          BindQuery(common.table->statement->As<Query>(), outer);
+      common_tables_ = saved;
+      if (!query.ok()) return query.status();
+      relation.kind = RelationKind::kSubquery;
+      relation.query = *std::move(query);
+      relation.columns = relation.query->columns;
+      if (common.table->columns.size() > relation.columns.size()) {
+        return Error(sqlstate::kInvalidColumnReference, common.table->name.position,
+                     absl::StrCat("WITH query \"", common.table->name.name, "\" has ",
+                                  relation.columns.size(), " columns available but ",
+                                  common.table->columns.size(), " columns specified"));
+      }
+      for (size_t c = 0; c < common.table->columns.size(); ++c) {
+        relation.columns[c].name = common.table->columns[c].name;
+      }
+      return relation;
+    }
+  }
+  const QualifiedName& name = table.name;
+  if (name.parts.size() == 1 || (name.parts.size() == 2 && name.parts[0].name == "public")) {
+    if (auto schema = context_.catalog->FindTable(name.last()); schema != nullptr) {
+      relation.kind = RelationKind::kTable;
+      for (const engine::ColumnSchema& column : schema->columns) {
+        relation.columns.push_back({column.name, column.type});
+      }
+      relation.table = std::move(schema);
+      return relation;
+    }
+    for (const VirtualTableRegistry* registry :
+         {context_.own_virtual_tables, context_.virtual_tables}) {
+      if (registry == nullptr) continue;
+      if (auto found = registry->Find(name.last()); found != nullptr) {
+        relation.kind = RelationKind::kVirtual;
+        for (const VirtualColumn& column : found->columns()) {
+          relation.columns.push_back({column.name, column.type});
+        }
+        relation.virtual_table = std::move(found);
+        return relation;
+      }
+    }
+  }
+  // Not there: this says so, with a hint.
+  KYRO_RETURN_IF_ERROR(FindTable(name).status());
+  return Error(sqlstate::kUndefinedTable, name.position(),
+               absl::StrCat("relation \"", ToString(name), "\" does not exist"));
+}
+
+absl::StatusOr<BoundRelation> Binder::BindFunctionTable(const FunctionTable& table, Scope* scope,
+                                                        Scope* outer) {
+  const Position at = table.position;
+  if (table.with_ordinality) return NotSupported(at, "WITH ORDINALITY");
+  const auto* call = table.call->If<FunctionExpression>();
+  if (call == nullptr) return NotSupported(at, "this expression in FROM");
+  const std::string& name = call->name.last();
+  if (name != "generate_series") {
+    if (FunctionRegistry::Get().FindScalar(name).empty() && name != "unnest") {
+      return Error(sqlstate::kUndefinedFunction, call->position,
+                   absl::StrCat("function ", name, "() does not exist"));
+    }
+    return NotSupported(call->position, absl::StrCat("function ", name, " in FROM"));
+  }
+  if (call->arguments.size() < 2 || call->arguments.size() > 3) {
+    return Error(sqlstate::kUndefinedFunction, call->position,
+                 "function generate_series does not exist with these arguments");
+  }
+  BoundRelation relation;
+  relation.kind = RelationKind::kSeries;
+  relation.alias = name;
+  // First as if it did not look to its left; with the left side in sight when that fails.
+  absl::Status status;
+  for (const bool lateral : {false, true}) {
+    relation.arguments.clear();
+    relation.lateral = lateral;
+    // Inside, level 0 is nobody's; so level 1 is the row to the left, or the query around.
+    Scope inner;
+    inner.parent = lateral ? scope : outer;
+    status = absl::OkStatus();
+    for (const FunctionArgument& argument : call->arguments) {
+      absl::StatusOr<BoundPtr> bound = Bind(*argument.value, &inner);
+      if (!bound.ok()) {
+        status = bound.status();
+        break;
+      }
+      relation.arguments.push_back(*std::move(bound));
+    }
+    if (status.ok() || scope->relations.empty() ||
+        (SqlStateOf(status) != sqlstate::kUndefinedColumn &&
+         SqlStateOf(status) != sqlstate::kUndefinedTable)) {
+      break;
+    }
+  }
+  KYRO_RETURN_IF_ERROR(status);
+  Type type = kIntegerType;
+  for (const BoundPtr& argument : relation.arguments) {
+    const TypeId id = argument->type.id;
+    if (id == TypeId::kBigint) type = kBigintType;
+    if (id != TypeId::kInteger && id != TypeId::kBigint && id != kUnknownId) {
+      return NotSupported(argument->position,
+                          absl::StrCat("generate_series of type ", BaseTypeName(id)));
+    }
+  }
+  for (BoundPtr& argument : relation.arguments) {
+    KYRO_ASSIGN_OR_RETURN(argument, Coerce(std::move(argument), type, CastContext::kImplicit));
+  }
+  // A function of one column: its alias names the column too.
+  relation.columns.push_back({table.alias.name.name.empty() ? name : table.alias.name.name, type});
+  return relation;
+}
+
+absl::StatusOr<std::unique_ptr<BoundFrom>> Binder::AddRelation(BoundRelation relation,
+                                                               const Alias& alias,
+                                                               Position position, Scope* scope) {
+  if (!alias.name.name.empty()) relation.alias = alias.name.name;
+  if (alias.columns.size() > relation.columns.size()) {
+    return Error(
+        sqlstate::kInvalidColumnReference, position,
+        absl::StrCat("table \"", relation.alias, "\" has ", relation.columns.size(),
+                     " columns available but ", alias.columns.size(), " columns specified"));
+  }
+  for (size_t i = 0; i < alias.columns.size(); ++i)
+    relation.columns[i].name = alias.columns[i].name;
+  for (const Scope::Relation& other : scope->relations) {
+    if (!relation.alias.empty() && other.alias == relation.alias) {
+      return Error(sqlstate::kDuplicateAlias, position,
+                   absl::StrCat("table name \"", relation.alias, "\" specified more than once"));
+    }
+  }
+  BoundSelect& select = *scope->select;
+  relation.slot_begin = select.width;
+  relation.used.assign(relation.columns.size(), false);
+  if (select.relations.size() >= kRelationsMax ||
+      select.width + relation.columns.size() > kSlotsMax) {
+    return Error(sqlstate::kProgramLimitExceeded, position,
+                 absl::StrCat("a query cannot join more than ", kRelationsMax, " tables or ",
+                              kSlotsMax, " columns"));
+  }
+  Scope::Relation names;
+  names.alias = relation.alias;
+  const auto index = static_cast<uint32_t>(select.relations.size());
+  for (uint32_t i = 0; i < relation.columns.size(); ++i) {
+    names.columns.push_back({relation.columns[i].name, relation.columns[i].type,
+                             relation.slot_begin + i, index, i, false});
+  }
+  select.width += static_cast<uint32_t>(relation.columns.size());
+  select.relations.push_back(std::move(relation));
+  scope->relations.push_back(std::move(names));
+  auto from = std::make_unique<BoundFrom>();
+  from->relation = index;
+  return from;
+}
+
+absl::StatusOr<std::unique_ptr<BoundFrom>> Binder::BindFrom(const TableRef& ref, Scope* scope,
+                                                            Scope* outer) {
+  switch (ref.kind) {
+    case TableRefKind::kTable: {
+      KYRO_ASSIGN_OR_RETURN(BoundRelation relation, BindNamedTable(ref.As<NamedTable>(), outer));
+      return AddRelation(std::move(relation), ref.alias, ref.position, scope);
+    }
+    case TableRefKind::kFunction: {
+      KYRO_ASSIGN_OR_RETURN(BoundRelation relation,
+                            BindFunctionTable(ref.As<FunctionTable>(), scope, outer));
+      return AddRelation(std::move(relation), ref.alias, ref.position, scope);
+    }
+    case TableRefKind::kSubquery: {
+      BoundRelation relation;
+      relation.kind = RelationKind::kSubquery;
+      relation.lateral = ref.lateral;
+      KYRO_ASSIGN_OR_RETURN(relation.query,
+                            BindQuery(*ref.As<SubqueryTable>().query, ref.lateral ? scope : outer));
+      relation.columns = relation.query->columns;
+      if (ref.alias.name.name.empty()) {
+        return WithHint(
+            Error(sqlstate::kSyntaxError, ref.position, "subquery in FROM must have an alias"),
+            "For example, FROM (SELECT ...) [AS] foo.");
+      }
+      return AddRelation(std::move(relation), ref.alias, ref.position, scope);
+    }
+    case TableRefKind::kJoin:
+      return BindJoin(ref.As<JoinTable>(), scope, outer);
+  }
+  return Error(sqlstate::kInternalError, ref.position, "unknown kind of table reference");
+}
+
+absl::StatusOr<std::unique_ptr<BoundFrom>> Binder::BindJoin(const JoinTable& join, Scope* scope,
+                                                            Scope* outer) {
+  if (!join.alias.name.name.empty())
+    return NotSupported(join.alias.name.position, "an alias of a join");
+  if (!join.using_alias.name.empty()) {
+    return NotSupported(join.using_alias.position, "an alias of JOIN USING");
+  }
+  const size_t begin = scope->relations.size();
+  KYRO_ASSIGN_OR_RETURN(std::unique_ptr<BoundFrom> left, BindFrom(*join.left, scope, outer));
+  const size_t middle = scope->relations.size();
+  KYRO_ASSIGN_OR_RETURN(std::unique_ptr<BoundFrom> right, BindFrom(*join.right, scope, outer));
+  auto bound = std::make_unique<BoundFrom>();
+  bound->type = join.type;
+  bound->left = std::move(left);
+  bound->right = std::move(right);
+  // ON sees the two sides only (and queries around).
+  std::vector<Scope::Relation> before(scope->relations.begin(),
+                                      scope->relations.begin() + static_cast<ptrdiff_t>(begin));
+  const auto columns_of = [&](size_t from, size_t to) {
+    std::vector<Scope::Column*> columns;
+    for (size_t r = from; r < to; ++r) {
+      for (Scope::Column& column : scope->relations[r].columns) {
+        if (!column.merged) columns.push_back(&column);
+      }
+    }
+    return columns;
+  };
+  std::vector<Identifier> shared = join.using_columns;
+  if (join.natural) {
+    shared.clear();
+    for (const Scope::Column* a : columns_of(begin, middle)) {
+      for (const Scope::Column* b : columns_of(middle, scope->relations.size())) {
+        if (a->name == b->name) shared.push_back({a->name, join.position});
+      }
+    }
+  }
+  if (!shared.empty()) {
+    if (join.type == JoinType::kFull) {
+      return NotSupported(join.position, "FULL JOIN with USING or NATURAL");
+    }
+    BoundPtr condition =
+        std::make_unique<BoundExpression>(BoundKind::kAnd, kBooleanType, join.position);
+    for (const Identifier& name : shared) {
+      const auto find = [&](size_t from, size_t to,
+                            absl::string_view side) -> absl::StatusOr<Scope::Column*> {
+        Scope::Column* found = nullptr;
+        for (Scope::Column* column : columns_of(from, to)) {
+          if (column->name != name.name) continue;
+          if (found != nullptr) {
+            return Error(sqlstate::kAmbiguousColumn, name.position,
+                         absl::StrCat("common column name \"", name.name,
+                                      "\" appears more than once in ", side, " table"));
+          }
+          found = column;
+        }
+        if (found == nullptr) {
+          return Error(sqlstate::kUndefinedColumn, name.position,
+                       absl::StrCat("column \"", name.name,
+                                    "\" specified in USING clause does not "
+                                    "exist in ",
+                                    side, " table"));
+        }
+        return found;
+      };
+      KYRO_ASSIGN_OR_RETURN(Scope::Column * a, find(begin, middle, "left"));
+      KYRO_ASSIGN_OR_RETURN(Scope::Column * b, find(middle, scope->relations.size(), "right"));
+      std::vector<BoundPtr> arguments;
+      for (const Scope::Column* column : {a, b}) {
+        scope->select->relations[column->relation].used[column->column] = true;
+        arguments.push_back(MakeColumn(column->type, column->slot, column->name, name.position));
+      }
+      KYRO_ASSIGN_OR_RETURN(BoundPtr equal,
+                            BindOperator("=", {}, std::move(arguments), name.position));
+      condition->arguments.push_back(std::move(equal));
+      // The name stands for the side that is never padded with nulls.
+      (join.type == JoinType::kRight ? a : b)->merged = true;
+    }
+    bound->condition = std::move(condition);
+  } else if (join.on != nullptr) {
+    std::vector<Scope::Relation> all = scope->relations;
+    scope->relations.erase(scope->relations.begin(),
+                           scope->relations.begin() + static_cast<ptrdiff_t>(begin));
+    scope->clause = "JOIN conditions";
+    absl::StatusOr<BoundPtr> condition = BindBoolean(*join.on, scope, "JOIN/ON");
+    scope->clause = "";
+    scope->relations = std::move(all);
+    if (!condition.ok()) return condition.status();
+    bound->condition = *std::move(condition);
+  }
+  return bound;
+}
+
+}  // namespace kyrodb::sql
