@@ -20,6 +20,7 @@ struct HttpOptions {
   size_t queue_length_max = 256;   // requests that wait for a worker; more are answered with 503
   uint32_t header_bytes_max = 64 << 10;
   uint64_t body_bytes_max = uint64_t{64} << 20;
+  uint64_t bodies_bytes_max = uint64_t{512} << 20;     // of all requests together; beyond: 503
   absl::Duration idle_timeout = absl::Seconds(75);     // between requests
   absl::Duration request_timeout = absl::Seconds(30);  // for a request to arrive
   absl::Duration write_timeout = absl::Seconds(60);    // for an answer to leave

@@ -176,6 +176,25 @@ class HttpListener : public Listener {
     bool idle = true;                            // between requests
   };
 
+  // A part of the memory for bodies, given back when it goes out of scope.
+  class Reservation {
+   public:
+    explicit Reservation(uint64_t* in_use) : in_use_(in_use) {}
+    ~Reservation() { *in_use_ -= taken_; }
+    Reservation(const Reservation&) = delete;
+    Reservation& operator=(const Reservation&) = delete;
+    bool Take(uint64_t bytes, uint64_t bytes_max) {
+      if (*in_use_ + bytes > bytes_max) return false;
+      *in_use_ += bytes;
+      taken_ = bytes;
+      return true;
+    }
+
+   private:
+    uint64_t* in_use_;
+    uint64_t taken_ = 0;
+  };
+
   asio::awaitable<void> Accept() {
     while (!stopping_) {
       if (connections_.size() >= options_.connections_max) {
@@ -255,6 +274,21 @@ class HttpListener : public Listener {
     stream.expires_after(Millis(options_.request_timeout));
     co_await http::async_read_header(stream, buffer, parser,
                                      asio::redirect_error(asio::use_awaitable, error));
+    // What the body may take is set aside before it is read.
+    Reservation reservation(&bodies_bytes_);
+    if (!error) {
+      const uint64_t wanted =
+          parser.chunked() ? options_.body_bytes_max : parser.content_length().value_or(0);
+      if (!reservation.Take(wanted, options_.bodies_bytes_max)) {
+        const Response refusal =
+            HttpProblem(503,
+                        absl::StrCat("the bodies of all requests together may take ",
+                                     options_.bodies_bytes_max, " bytes; this one wants ", wanted),
+                        "");
+        co_await Write(connection, refusal, 11, false, false);
+        co_return false;
+      }
+    }
     if (!error &&
         absl::EqualsIgnoreCase(ToView(parser.get()[http::field::expect]), "100-continue")) {
       http::response<http::empty_body> go_on(http::status::continue_, 11);
@@ -418,6 +452,7 @@ class HttpListener : public Listener {
   // These belong to the thread of the context.
   std::unordered_set<Connection*> connections_;
   bool stopping_ = false;
+  uint64_t bodies_bytes_ = 0;
 
   int port_ = 0;
   absl::Mutex stop_mutex_;

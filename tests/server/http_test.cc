@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "engine/base/random.h"
 #include "tests/server/test_host.h"
 
@@ -481,6 +482,48 @@ TEST_F(HttpTest, StoppingEndsWhatRunsAfterTheGraceTime) {
   listener_->Stop(absl::Milliseconds(200));
   EXPECT_TRUE(idle.IsClosed());
   EXPECT_TRUE(busy.IsClosed());
+}
+
+TEST_F(HttpTest, StoppingLetsARunningRequestFinishAndWaitsForNoIdleConnection) {
+  ASSERT_EQ(Sql("CREATE TABLE t (id bigint PRIMARY KEY)").status, 200);
+  std::string insert = "INSERT INTO t VALUES (0)";
+  for (int i = 1; i < 100; ++i) absl::StrAppend(&insert, ",(", i, ")");
+  ASSERT_EQ(Sql(insert).status, 200);
+  Client idle(port());
+  EXPECT_EQ(idle.Call("GET", "/livez").status, 200);
+  Client busy(port());
+  const std::string body = R"j({"sql": "SELECT count(*) FROM t a, t b, t c"})j";
+  busy.Send(
+      absl::StrCat("POST /v1/sql HTTP/1.1\r\nHost: a\r\nContent-Type: application/json"
+                   "\r\nContent-Length: ",
+                   body.size(), "\r\n\r\n", body));
+  EXPECT_EQ(Call("GET", "/livez").status, 200);  // so the request has been read
+  const absl::Time begin = absl::Now();
+  listener_->Stop(absl::Minutes(4));
+  EXPECT_LT(absl::Now() - begin, absl::Minutes(3));
+  EXPECT_EQ(busy.Receive().Member("rows"), "[[1000000]]");
+  EXPECT_TRUE(idle.IsClosed());
+}
+
+TEST_F(HttpTest, BodiesAreBoundedAllTogether) {
+  TearDown();
+  Start({.body_bytes_max = 1000, .bodies_bytes_max = 1500});
+  Client first(port());
+  first.Send(
+      "POST /v1/sql HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
+      "Content-Length: 900\r\n\r\n");
+  EXPECT_EQ(first.Receive().status, 100);  // so its part is taken
+  Client second(port());
+  second.Send("POST /v1/sql HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+  EXPECT_EQ(second.Receive().status, 503);
+  first.Send(std::string(900, '{'));
+  EXPECT_EQ(first.Receive().status, 415);
+  Client third(port());
+  third.Send(
+      "POST /v1/sql HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+      "Content-Type: application/json\r\n\r\n"
+      "16\r\n{\"sql\": \"SELECT 1234\"}\r\n0\r\n\r\n");
+  EXPECT_EQ(third.Receive().Member("rows"), "[[1234]]");
 }
 
 TEST(HttpListenerTest, ATakenPortAndABadAddressAreClearErrors) {
