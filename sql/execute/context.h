@@ -43,6 +43,7 @@ class ExecutionContext : public SubqueryRunner {
   // Accounts for memory that the statement keeps; 53200 beyond the limit.
   absl::Status Charge(uint64_t bytes);
   void Release(uint64_t bytes) { memory_bytes_ -= bytes; }
+  uint64_t memory_bytes() const { return memory_bytes_; }
 
   // 57014 when the statement was cancelled or is late. Called between batches.
   absl::Status CheckInterrupts();

@@ -120,6 +120,7 @@ class Join : public Operator {
   }
 
   absl::Status ReadRight() {
+    const uint64_t memory_before = context_.memory_bytes();
     OperatorPtr right = MakeOperator(*plan_.children[1], context_);
     KYRO_RETURN_IF_ERROR(right->Open());
     Batch batch;
@@ -148,6 +149,9 @@ class Join : public Operator {
       }
     }
     if (keeps_right_) right_matched_.assign(right_.size(), false);
+    // What the right side's own sorts and groups held goes with them.
+    right.reset();
+    context_.Release(context_.memory_bytes() - memory_before - charged_);
     return absl::OkStatus();
   }
 
