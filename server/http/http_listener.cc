@@ -160,7 +160,10 @@ class HttpListener : public Listener {
       deadline_.async_wait([this](ErrorCode error) {
         if (error) return;
         for (Connection* connection : connections_) {
-          if (connection->cancellation != nullptr) connection->cancellation->Cancel();
+          if (connection->cancellation != nullptr) {
+            connection->cancellation->Cancel();
+            connection->done->cancel();
+          }
           connection->stream.close();
         }
       });
@@ -172,8 +175,10 @@ class HttpListener : public Listener {
   struct Connection {
     explicit Connection(tcp::socket socket) : stream(std::move(socket)) {}
     beast::tcp_stream stream;
-    std::shared_ptr<Cancellation> cancellation;  // while a request runs
-    bool idle = true;                            // between requests
+    // While a request runs: its end, and what wakes the coroutine that waits for it.
+    std::shared_ptr<Cancellation> cancellation;
+    std::shared_ptr<asio::steady_timer> done;
+    bool idle = true;  // between requests
   };
 
   // A part of the memory for bodies, given back when it goes out of scope.
@@ -334,32 +339,42 @@ class HttpListener : public Listener {
     // Readable while nobody reads: the client has sent its next request, or has gone.
     const int descriptor = connection.stream.socket().native_handle();
     auto running = std::make_shared<bool>(true);
+    auto done = std::make_shared<asio::steady_timer>(context_);
+    connection.done = done;
     connection.stream.socket().async_wait(
-        tcp::socket::wait_read, [cancellation, running, descriptor](ErrorCode error) {
+        tcp::socket::wait_read, [cancellation, running, done, descriptor](ErrorCode error) {
           char byte;
           if (error || !*running) return;
-          if (recv(descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0) cancellation->Cancel();
+          if (recv(descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0) return;
+          cancellation->Cancel();
+          done->cancel();
         });
     Response response;
     if (Api::IsProbe(request.path)) {
       response = api_.Handle(request);
     } else {
-      asio::steady_timer done(context_, asio::steady_timer::time_point::max());
       // Keeps the context running until the worker has answered.
       auto work = std::make_shared<asio::executor_work_guard<asio::io_context::executor_type>>(
           context_.get_executor());
       bool answered = false;
-      const bool queued = workers_.TrySchedule([this, &request, &response, &done, &answered, work] {
+      const bool queued = workers_.TrySchedule([this, &request, &response, done, &answered, work] {
         response = Handle(request);
-        asio::post(context_, [&done, &answered] {
+        asio::post(context_, [done, &answered] {
           answered = true;
-          done.cancel();
+          done->cancel();
         });
       });
       if (queued) {
         ErrorCode ignored;
         while (!answered) {
-          co_await done.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+          // A cancellation that comes before the statement begins would be lost: say it again.
+          if (cancellation->cancelled()) {
+            cancellation->Cancel();
+            done->expires_after(std::chrono::milliseconds(20));
+          } else {
+            done->expires_at(asio::steady_timer::time_point::max());
+          }
+          co_await done->async_wait(asio::redirect_error(asio::use_awaitable, ignored));
         }
       } else {
         refused_.Add();
@@ -371,6 +386,7 @@ class HttpListener : public Listener {
     }
     *running = false;
     connection.cancellation = nullptr;
+    connection.done = nullptr;
     ErrorCode ignored;
     if (connection.stream.socket().is_open()) connection.stream.socket().cancel(ignored);
     micros_.Observe(static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
@@ -382,6 +398,9 @@ class HttpListener : public Listener {
   // On a worker: nothing may be thrown past it.
   Response Handle(Request& request) const {
     try {
+      if (request.cancellation->cancelled()) {
+        return HttpProblem(503, "the request was cancelled before it began", request.path);
+      }
       return api_.Handle(request);
     } catch (const std::bad_alloc&) {
       return HttpProblem(503, "the request needs more memory than there is", request.path);
