@@ -179,7 +179,7 @@ TEST_F(HttpTest, ACollectionIsMadeDescribedFilledSearchedAndDropped) {
   const Reply found = Call("POST", "/v1/collections/docs/search",
                            R"j({"query": {"text": "video editing"}, "limit": 2,
                                "select": ["title"],
-                               "retrieve": [{"kind": "vector", "field": "embedding", "ef": 50}]})j");
+                               "retrieve": [{"kind": "vector", "field": "embedding", "ef": 5}]})j");
   EXPECT_EQ(found.status, 200) << found.body;
   const auto json = ParseJson(found.body);
   ASSERT_TRUE(json.ok()) << found.body;
@@ -274,7 +274,7 @@ TEST_F(HttpTest, WrongSearchesNameWhatIsWrong) {
        "no vector field"},
       {R"j({"query": {"text": "a"}, "select": ["nope"]})j", 400, "no field \\\"nope\\\""},
       {R"j({"query": {"text": "a"}, "filter": {"all": []}})j", 400, "unknown member \\\"all\\\""},
-      {R"j({"query": {"text": "a"}, "filter": {"must": [{"key": "year"}]}})j", 400,
+      {R"j({"query": {"text": "a"}, "filter": {"must": [{"key": "id"}]}})j", 400,
        "must have match"},
       {R"j({"query": {"text": "a"}, "colour": 1})j", 400, "unknown member \\\"colour\\\""},
   };
