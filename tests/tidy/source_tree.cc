@@ -302,13 +302,16 @@ std::vector<Finding> CheckHeavyHeaders(const SourceTree& tree) {
 // A header at a module's top is in the HEADERS of its CMakeLists.txt, and so compiled alone;
 // a header of a private room is not.
 std::vector<Finding> CheckPublicFaces(const SourceTree& tree) {
-  absl::btree_map<std::string, std::string> listed;  // by module: the words after HEADERS
+  absl::btree_map<std::string, std::string> listed;  // by module: the words after each HEADERS
   static const std::regex kHeaders(R"(\bHEADERS\b([^)]*?)(\b(PUBLIC|PRIVATE|SOURCES)\b|\)))");
   for (const SourceFile& file : tree.texts) {
     if (FileName(file.path) != "CMakeLists.txt" || !RoomOf(file.path).empty()) continue;
-    std::smatch match;
+    // A folder may declare more than one library.
     std::string& words = listed[ModuleOf(file.path)];
-    if (std::regex_search(file.text, match, kHeaders)) words = match[1].str();
+    for (std::sregex_iterator match(file.text.begin(), file.text.end(), kHeaders), end;
+         match != end; ++match) {
+      absl::StrAppend(&words, (*match)[1].str(), " ");
+    }
   }
   std::vector<Finding> findings;
   for (const SourceFile& file : tree.sources) {
