@@ -73,20 +73,29 @@ fuzz: setup-tools ## run each fuzz target for FUZZ_SECONDS (60)
 	if [ -n "$$failed" ]; then echo "fuzz: failed:$$failed" >&2; exit 1; fi; \
 	echo "fuzz: no findings in: $$(tr '\n' ' ' < build/fuzz/fuzzers.txt)"
 
-# Each writes build/bench/<name>.json beside the table that it prints.
-.PHONY: bench-learned bench-vector bench-kv bench-wal
+# Each writes build/bench/<name>.json beside the table that it prints; ARGS go to the program.
+.PHONY: bench-learned bench-kv bench-wal bench-kernels bench-micro bench-retrieval
 bench-learned: BENCH = learned_index_bench
-bench-vector: BENCH = retrieval_bench
 bench-kv: BENCH = kv_bench
 bench-wal: BENCH = wal_bench
+bench-kernels: BENCH = kernel_bench
+bench-micro: BENCH = micro_bench
 bench-learned: ## learned index against B-tree and binary search
-bench-vector: ## semantic search over real texts
 bench-kv: ## point reads and writes against RocksDB, LMDB, SQLite
-bench-wal: ## appends to the log
-bench-learned bench-vector bench-kv bench-wal: setup
+bench-wal: ## group commit against a bare write and fdatasync
+bench-kernels: ## distance kernels of each instruction set, FAISS, HNSW against a scan
+bench-micro: ## single functions under Google Benchmark
+bench-learned bench-kv bench-wal bench-kernels bench-micro: setup
 	$(call configure-and-build,release,$(BENCH))
 	@mkdir -p build/bench
 	build/release/bin/$(BENCH) $(ARGS)
+
+TEXTS = build/demo/texts
+bench-retrieval: setup ## recall of hashbag and BM25: package titles against descriptions
+	$(call configure-and-build,release,retrieval_bench)
+	server/demo/fetch_texts.sh
+	build/release/bin/retrieval_bench --translation $(TEXTS)/translations.txt \
+	  --packages $(TEXTS)/available.txt $(ARGS)
 
 .PHONY: format format-check tidy clean
 format: setup-tools ## clang-format all sources in place

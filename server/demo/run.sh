@@ -1,36 +1,12 @@
 #!/bin/bash
 # Fetches the texts and runs the demo: server/demo/run.sh BUILD_DIR [ARGUMENTS of kyro_demo].
-# Everything it writes lies under build/demo; the machine's own package lists are left alone.
+# Everything it writes lies under build/demo.
 set -eu -o pipefail
 cd "$(dirname "$0")/../.."
 build=${1:?usage: server/demo/run.sh BUILD_DIR}
 shift
 texts=build/demo/texts
-mkdir -p "$texts/lists/partial" "$texts/cache"
-
-options=(-o Acquire::Languages=en -o Acquire::Retries=1 -o Acquire::http::Timeout=20
-  -o Acquire::https::Timeout=20 -o "Dir::State::lists=$PWD/$texts/lists"
-  -o "Dir::Cache=$PWD/$texts/cache" -o Debug::NoLocking=true)
-# Root's downloads would run as _apt, who may not enter this folder.
-if [ "$(id -u)" = 0 ]; then options+=(-o APT::Sandbox::User=root); fi
-
-if ! ls "$texts"/lists/*Translation-en* >/dev/null 2>&1; then
-  echo "Fetching Debian's package descriptions into $texts (about 15 MB, once) …"
-  if ! timeout 300 apt-get "${options[@]}" -qq update >"$texts/update.log" 2>&1; then
-    echo "… not to be had (see $texts/update.log): going on with what this machine knows."
-  fi
-fi
-
-: >"$texts/translations.txt"
-for list in "$texts"/lists/*Translation-en*; do
-  if [ -e "$list" ]; then /usr/lib/apt/apt-helper cat-file "$list" >>"$texts/translations.txt"; fi
-done
-apt-cache dumpavail >"$texts/available.txt" 2>/dev/null || true
-if [ "$(grep -c '^Package:' "$texts/available.txt")" -lt 1000 ]; then
-  # The machine's own lists are empty (a fresh container): the private ones know as much.
-  apt-cache "${options[@]}" dumpavail >"$texts/available.txt" 2>/dev/null || true
-fi
-man -k . >"$texts/manual.txt" 2>/dev/null || true
+server/demo/fetch_texts.sh
 
 exec "$build/bin/kyro_demo" --data build/demo/db --available "$texts/available.txt" \
   --translations "$texts/translations.txt" --manual "$texts/manual.txt" "$@"
