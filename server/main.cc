@@ -86,7 +86,7 @@ int RunShell(const CommandLine& line) {
       for (const std::string& path : line.files) {
         if (exit_code != 0) break;
         std::ifstream file(path);
-        if (!file) {
+        if (!file || std::filesystem::is_directory(path)) {
           exit_code = Fail(absl::NotFoundError(absl::StrCat("cannot open ", path)), kExitUsage);
         } else if (!shell.RunStream(file)) {
           exit_code = kExitScriptFailed;
@@ -96,7 +96,9 @@ int RunShell(const CommandLine& line) {
       exit_code = kExitScriptFailed;
     }
   }
-  std::cout.flush();
+  if (!std::cout.flush() && exit_code == 0) {
+    exit_code = Fail(absl::UnavailableError("cannot write to standard output"), kExitUsage);
+  }
   return Close(**host, exit_code);
 }
 

@@ -33,7 +33,9 @@ struct CodeRow {
 constexpr CodeRow kCodes[] = {
     {"02", absl::StatusCode::kNotFound, 404, kExitStatement},
     {"08", absl::StatusCode::kUnavailable, 503, kExitRetry},
+    {"08P01", absl::StatusCode::kInvalidArgument, 400, kExitStatement},
     {"0A", absl::StatusCode::kUnimplemented, 501, kExitStatement},
+    {"21", absl::StatusCode::kInvalidArgument, 400, kExitStatement},
     {"22", absl::StatusCode::kInvalidArgument, 400, kExitStatement},
     {"23", absl::StatusCode::kFailedPrecondition, 409, kExitStatement},
     {"23502", absl::StatusCode::kInvalidArgument, 400, kExitStatement},

@@ -57,6 +57,7 @@ absl::Status Checkpointer::PublishEpoch(uint64_t epoch) {
   absl::MutexLock lock(&mutex_);
   ManifestState next = state_;
   next.epoch = epoch;
+  next.log_segment = context_.log->segments().back().id;
   return Publish(std::move(next));
 }
 
@@ -195,6 +196,7 @@ absl::Status Checkpointer::CheckpointLocked(bool save_all_segments) {
     ManifestState next = NextState(cut, flushes, segments);
     // The new state forgets the runs of dropped tables; the log must be sure to tell of the drop.
     status = context_.log->Sync();
+    next.log_segment = context_.log->segments().back().id;
     if (status.ok()) status = Publish(std::move(next));
   }
   if (!status.ok()) {

@@ -201,6 +201,19 @@ absl::StatusOr<wal::RecoveryResult> DatabaseImpl::ReplayLog() {
   recovery_.last_lsn = recovered.last_lsn;
   recovery_.replayed_count = recovered.record_count;
   recovery_.torn_bytes = recovered.torn_bytes;
+  const bool has_segment =
+      std::any_of(recovered.segments.begin(), recovered.segments.end(),
+                  [&](const wal::SegmentInfo& s) { return s.id >= state_.log_segment; });
+  if (!recovered.damage.has_value() && state_.log_segment != 0 && !has_segment) {
+    recovered.damage = wal::Damage{
+        .begin_lsn = recovered.last_lsn + 1,
+        .end_lsn = recovered.last_lsn + 2,  // at least one
+        .file = names_.log(),
+        .offset = 0,
+        .detail = absl::StrCat("segment ", state_.log_segment,
+                               ", which the manifest knows to be current, is missing or empty; "
+                               "every commit from here on may be lost")};
+  }
   if (recovered.damage.has_value()) {
     damage_ = recovered.damage->ToStatus();
     recovery_.damage = std::string(damage_.message());

@@ -18,6 +18,7 @@ std::string EncodeManifest(const ManifestState& state) {
   PutVarint64(&out, state.epoch);
   PutVarint64(&out, state.checkpoint_lsn);
   PutVarint64(&out, state.next_file_number);
+  PutVarint64(&out, state.log_segment);
   PutVarint64(&out, state.spaces.size());
   for (const ManifestState::Space& space : state.spaces) {
     PutVarint64(&out, space.id);
@@ -45,6 +46,7 @@ absl::StatusOr<ManifestState> DecodeManifest(absl::string_view bytes) {
   state.epoch = reader.Varint64();
   state.checkpoint_lsn = reader.Varint64();
   state.next_file_number = reader.Varint64();
+  state.log_segment = reader.Varint64();
   const uint64_t space_count = reader.Varint64();
   for (uint64_t i = 0; i < space_count && reader.ok(); ++i) {
     ManifestState::Space space;

@@ -24,6 +24,8 @@ struct ManifestState {
   // Every commit up to here is in the runs; the log is replayed from the next one.
   Lsn checkpoint_lsn = 0;
   uint64_t next_file_number = 1;
+  // The log's current segment at this publication: a log that ends before it has lost a segment.
+  uint64_t log_segment = 0;
 
   struct Space {
     ObjectId id = 0;

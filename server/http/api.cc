@@ -92,7 +92,7 @@ Response Api::Index(const Request&) const {
 }
 
 Response Api::Handle(Request& request) const {
-  const std::vector<std::string> segments = Segments(request.path);
+  const std::vector<std::string>& segments = request.segments;
   std::vector<std::string> allowed;
   for (const Route& route : routes_) {
     if (route.segments.size() != segments.size()) continue;

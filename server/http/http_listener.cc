@@ -25,6 +25,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "engine/base/thread_pool.h"
 #include "server/http/api.h"
 #include "server/http/problem.h"
@@ -70,6 +71,11 @@ bool ParseTarget(absl::string_view target, Request* request) {
   if (target.empty() || target.front() != '/' ||
       !PercentDecode(target.substr(0, question), false, &request->path)) {
     return false;
+  }
+  // Split before it is decoded: an encoded slash is part of a name.
+  for (const absl::string_view segment : absl::StrSplit(
+           target.substr(1, question == absl::string_view::npos ? question : question - 1), '/')) {
+    if (!PercentDecode(segment, false, &request->segments.emplace_back())) return false;
   }
   if (question == absl::string_view::npos) return true;
   absl::string_view rest = target.substr(question + 1);

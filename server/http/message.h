@@ -42,10 +42,11 @@ class Cancellation {
 };
 
 struct Request {
-  std::string method;        // "GET", "POST", …
-  std::string target;        // as it came
-  std::string path;          // decoded, without the query
-  std::string content_type;  // lower case, without parameters
+  std::string method;                 // "GET", "POST", …
+  std::string target;                 // as it came
+  std::string path;                   // decoded, without the query
+  std::vector<std::string> segments;  // the path's parts, each decoded
+  std::string content_type;           // lower case, without parameters
   std::string body;
   absl::btree_map<std::string, std::string> query;       // decoded
   absl::btree_map<std::string, std::string> parameters;  // what {…} of the route stood for

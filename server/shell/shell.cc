@@ -156,6 +156,11 @@ void Shell::RunInteractive() {
 }
 
 bool Shell::RunScript(absl::string_view text) {
+  // SQL is one script, and so one transaction; commands are taken line by line.
+  if (!absl::StartsWith(absl::StripLeadingAsciiWhitespace(text), "\\")) {
+    const sql::ScriptSplit whole = sql::SplitScript(text);
+    return (whole.statements.empty() && whole.rest.empty()) || RunStatement(std::string(text));
+  }
   for (const absl::string_view line : absl::StrSplit(text, '\n')) {
     if (!TakeLine(std::string(line))) return false;
     if (quit_) return true;

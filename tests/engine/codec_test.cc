@@ -269,6 +269,7 @@ TEST(ManifestStateTest, EveryFieldComesBackAndDamageIsSeen) {
                             .epoch = 2,
                             .checkpoint_lsn = 3,
                             .next_file_number = 4,
+                            .log_segment = 6,
                             .spaces = {{.id = 0, .runs = {7, 6}}, {.id = 5, .runs = {}}},
                             .segments = {{.index = 9, .file_number = 8, .covers_lsn = 2}}};
   const std::string bytes = EncodeManifest(state);

@@ -394,6 +394,27 @@ TEST_F(DatabaseTest, DamagedAcknowledgedLogOpensReadOnlyAndSaysWhatIsLost) {
   EXPECT_TRUE((*damaged)->Close().ok());
 }
 
+TEST_F(DatabaseTest, AMissingOrEmptyLastLogSegmentIsDamageAndNotAnOldState) {
+  ASSERT_TRUE(Put("a", "1").ok());
+  ASSERT_TRUE(database_->Checkpoint().ok());
+  ASSERT_TRUE(Put("b", "2").ok());
+  for (const bool is_missing : {true, false}) {
+    SCOPED_TRACE(is_missing);
+    std::unique_ptr<MemoryFileSystem> copy = disk_->CrashCopy(MemoryFileSystem::Survivors::kAll, 0);
+    const std::string segment = absl::StrCat("db/log/", copy->List("db/log")->back());
+    ASSERT_TRUE(copy->Remove(segment).ok());
+    if (!is_missing) {
+      ASSERT_TRUE(WriteFileSynced(*copy, segment, "").ok());
+    }
+    absl::StatusOr<std::unique_ptr<Database>> damaged =
+        Database::Open("db", QuietOptions(copy.get()));
+    ASSERT_TRUE(damaged.ok()) << damaged.status();
+    EXPECT_THAT((*damaged)->recovery().damage, HasSubstr("is missing or empty"));
+    EXPECT_EQ(PutKeyValue(**damaged, table_, "c", "3").code(),
+              absl::StatusCode::kFailedPrecondition);
+  }
+}
+
 // Four threads move amounts between accounts; the sum never changes for any snapshot.
 TEST(DatabaseConcurrencyTest, TransfersKeepTheSumForEverySnapshot) {
   const std::unique_ptr<MemoryFileSystem> disk = NewMemoryFileSystem();
