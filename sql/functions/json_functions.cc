@@ -201,7 +201,7 @@ bool WithoutKey(FunctionContext& context, Arguments a, Value* result) {
   if (json->kind != Json::Kind::kObject && json->kind != Json::Kind::kArray) {
     return context.Fail(sqlstate::kInvalidParameterValue, "cannot delete from scalar");
   }
-  std::erase_if(json->members, [&](const auto& member) { return member.first == AsText(a[1]); });
+  std::erase_if(json->members, [&](const auto& member) { return member.key == AsText(a[1]); });
   std::erase_if(json->items, [&](const Json& item) {
     return item.kind == Json::Kind::kString && item.text == AsText(a[1]);
   });

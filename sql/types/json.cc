@@ -112,15 +112,15 @@ class Parser {
       if (!Take(':')) return Unexpected("\":\"");
       Json member;
       KYRO_RETURN_IF_ERROR(Parse(depth + 1, &member));
-      json->members.emplace_back(std::move(key), std::move(member));
+      json->members.push_back({std::move(key), std::move(member)});
     } while (Take(','));
     if (!Take('}')) return Unexpected("\",\" or \"}\"");
     std::stable_sort(json->members.begin(), json->members.end(),
-                     [](const auto& a, const auto& b) { return KeyLess(a.first, b.first); });
+                     [](const auto& a, const auto& b) { return KeyLess(a.key, b.key); });
     // Of equal keys the last one stays.
     size_t kept = 0;
     for (size_t i = 0; i < json->members.size(); ++i) {
-      if (i + 1 < json->members.size() && json->members[i].first == json->members[i + 1].first) {
+      if (i + 1 < json->members.size() && json->members[i].key == json->members[i + 1].key) {
         continue;
       }
       if (kept != i) json->members[kept] = std::move(json->members[i]);
@@ -354,8 +354,8 @@ bool IsScalar(const Json& json) {
 const Json* Json::Find(absl::string_view key) const {
   const auto found = std::lower_bound(
       members.begin(), members.end(), key,
-      [](const auto& member, absl::string_view k) { return KeyLess(member.first, k); });
-  return found != members.end() && found->first == key ? &found->second : nullptr;
+      [](const auto& member, absl::string_view k) { return KeyLess(member.key, k); });
+  return found != members.end() && found->key == key ? &found->value : nullptr;
 }
 
 absl::StatusOr<Json> ParseJson(absl::string_view text) { return Parser(text).Parse(); }
@@ -453,8 +453,8 @@ bool JsonContains(const Json& left, const Json& right) {
   if (left.kind == Json::Kind::kObject) {
     if (right.kind != Json::Kind::kObject) return false;
     return std::all_of(right.members.begin(), right.members.end(), [&left](const auto& member) {
-      const Json* found = left.Find(member.first);
-      return found != nullptr && JsonContains(*found, member.second);
+      const Json* found = left.Find(member.key);
+      return found != nullptr && JsonContains(*found, member.value);
     });
   }
   // An array contains a scalar that it holds, and every array whose elements it holds.

@@ -13,15 +13,22 @@
 
 namespace kyrodb::sql {
 
+struct JsonMember;
+
 struct Json {
   enum class Kind { kNull, kBoolean, kNumber, kString, kArray, kObject };
   Kind kind = Kind::kNull;
   bool boolean = false;
   std::string text;  // of a string: unescaped; of a number: without exponent
   std::vector<Json> items;
-  std::vector<std::pair<std::string, Json>> members;  // in canonical order, keys unique
+  std::vector<JsonMember> members;  // in canonical order, keys unique
 
   const Json* Find(absl::string_view key) const;
+};
+
+struct JsonMember {
+  std::string key;
+  Json value;
 };
 
 inline constexpr int kJsonDepthMax = 1000;

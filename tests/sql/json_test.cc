@@ -57,7 +57,7 @@ TEST(JsonTest, RandomDocumentsHaveOneCanonicalForm) {
     const Json a = *ParseJson(text);
     ASSERT_TRUE(JsonContains(a, *ParseJson(*canonical))) << text;
     ASSERT_TRUE(std::is_sorted(a.members.begin(), a.members.end(), [](auto& x, auto& y) {
-      return x.first.size() != y.first.size() ? x.first.size() < y.first.size() : x.first < y.first;
+      return x.key.size() != y.key.size() ? x.key.size() < y.key.size() : x.key < y.key;
     }));
   }
 }
