@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "engine/base/status.h"
+#include "learned_index/cells.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -32,6 +33,18 @@ SearchBound Narrow(const uint64_t* keys, SearchBound bound, uint64_t key) {
   while (bound.end > bound.begin + kWidthMax) {
     const uint64_t middle = bound.begin + (bound.end - bound.begin) / 2;
     if (keys[middle] < key) {
+      bound.begin = middle + 1;
+    } else {
+      bound.end = middle;
+    }
+  }
+  return bound;
+}
+
+SearchBound NarrowCells(const uint64_t* cells, SearchBound bound, uint64_t key) {
+  while (bound.end > bound.begin + kWidthMax) {
+    const uint64_t middle = bound.begin + (bound.end - bound.begin) / 2;
+    if (cells[CellIndexOf(middle)] < key) {
       bound.begin = middle + 1;
     } else {
       bound.end = middle;

@@ -45,7 +45,11 @@ struct Kernels {
   uint64_t (*search)(const uint64_t* keys, SearchBound bound, uint64_t key);
   void (*search_batch)(const uint64_t* keys, std::span<const SearchBound> bounds,
                        std::span<const uint64_t> probes, std::span<uint64_t> positions);
-  // Both in one: `keys` is the run that the model was trained on.
+  // The same over cells (cells.h). No cell is read but those that cover the bound.
+  uint64_t (*search_cells)(const uint64_t* cells, SearchBound bound, uint64_t key);
+  void (*search_cells_batch)(const uint64_t* cells, std::span<const SearchBound> bounds,
+                             std::span<const uint64_t> probes, std::span<uint64_t> positions);
+  // Model and last mile in one: `keys` is the run that the model was trained on.
   uint64_t (*locate)(const View& view, const uint64_t* keys, uint64_t key);
   void (*locate_batch)(const View& view, const uint64_t* keys, std::span<const uint64_t> probes,
                        std::span<uint64_t> positions);
