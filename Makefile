@@ -82,7 +82,7 @@ bench-kernels: BENCH = kernel_bench
 bench-micro: BENCH = micro_bench
 bench-learned: ## learned index against B-tree and binary search
 bench-kv: ## point reads and writes against RocksDB, LMDB, SQLite
-bench-wal: ## group commit against a bare write and fdatasync
+bench-wal: ## durable commits against RocksDB and a bare write and fdatasync
 bench-kernels: ## distance kernels of each instruction set, FAISS, HNSW against a scan
 bench-micro: ## single functions under Google Benchmark
 bench-learned bench-kv bench-wal bench-kernels bench-micro: setup
