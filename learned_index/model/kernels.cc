@@ -17,6 +17,8 @@ namespace {
 
 // How many probes of a batch go through a stage together.
 constexpr size_t kGroup = 64;
+// The same for a descent in a tree, where a stage is a level and asks for two lines a probe.
+constexpr size_t kTreeGroup = 16;
 // How many probes of a batch have their keys on the way from memory. A core keeps some tens of
 // misses in flight; a bound is two or three cache lines.
 constexpr size_t kAhead = 12;

@@ -6,6 +6,7 @@
 
 #include "learned_index/model/router.h"
 #include "learned_index/model/segment.h"
+#include "learned_index/model/tree_levels.h"
 #include "learned_index/search_bound.h"
 
 namespace kyrodb::learned_index::model {
@@ -49,6 +50,10 @@ struct Kernels {
   uint64_t (*search_cells)(const uint64_t* cells, SearchBound bound, uint64_t key);
   void (*search_cells_batch)(const uint64_t* cells, std::span<const SearchBound> bounds,
                              std::span<const uint64_t> probes, std::span<uint64_t> positions);
+  // How many leaf keys of `tree` are <= `key`.
+  uint64_t (*count_in_tree)(const TreeView& tree, uint64_t key);
+  void (*count_in_tree_batch)(const TreeView& tree, std::span<const uint64_t> probes,
+                              std::span<uint64_t> counts);
   // Model and last mile in one: `keys` is the run that the model was trained on.
   uint64_t (*locate)(const View& view, const uint64_t* keys, uint64_t key);
   void (*locate_batch)(const View& view, const uint64_t* keys, std::span<const uint64_t> probes,

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <vector>
 
+#include "learned_index/model/huge_page_allocator.h"
 #include "learned_index/model/segment.h"
 
 namespace kyrodb::learned_index::model {
@@ -69,8 +69,8 @@ class Router {
  private:
   uint32_t BuildModel(const SegmentTable& segments, uint32_t begin, uint32_t end, uint32_t depth);
 
-  std::vector<AffineModel> models_;
-  std::vector<uint32_t> cells_;
+  HugePageVector<AffineModel> models_;
+  HugePageVector<uint32_t> cells_;
   uint32_t depth_ = 0;
 };
 

@@ -4,7 +4,8 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <vector>
+
+#include "learned_index/model/huge_page_allocator.h"
 
 namespace kyrodb::learned_index::model {
 
@@ -68,8 +69,8 @@ class SegmentTable {
   }
 
  private:
-  std::vector<uint64_t> first_keys_;
-  std::vector<Line> lines_;
+  HugePageVector<uint64_t> first_keys_;
+  HugePageVector<Line> lines_;
   uint32_t size_ = 0;
   uint32_t over_ = 0;
   uint32_t under_ = 0;

@@ -1,6 +1,7 @@
-// Goal:   no bytes make the reader of models misbehave, and whatever it accepts stays safe to ask.
-// Method: the input is decoded twice: as it is, and as the body of a model under a checksum made
-//         right, so that the fuzzer gets past the checksum. Probes are taken from the input.
+// Goal:   no bytes make the reader of position indexes, models or trees, misbehave, and whatever it
+//         accepts stays safe to ask.
+// Method: the input is decoded twice: as it is, and as the body of an index under a checksum
+//         made right, so that the fuzzer gets past the checksum. Probes are taken from the input.
 
 #include <cstddef>
 #include <cstdint>
@@ -10,13 +11,12 @@
 #include "engine/base/coding.h"
 #include "engine/base/crc32c.h"
 #include "engine/base/status.h"
-#include "learned_index/recursive_model_index.h"
+#include "learned_index/position_index.h"
 
 namespace {
 
 void DecodeAndAsk(absl::string_view bytes, const std::vector<uint64_t>& probes) {
-  using kyrodb::learned_index::RecursiveModelIndex;
-  const auto index = RecursiveModelIndex::Decode(bytes);
+  const auto index = kyrodb::learned_index::PositionIndex::Decode(bytes);
   if (!index.ok()) return;
   for (const uint64_t probe : probes) {
     const kyrodb::learned_index::SearchBound bound = index->Find(probe);

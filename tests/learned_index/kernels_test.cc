@@ -57,6 +57,27 @@ TEST_P(KernelsTest, LookUpsAgreeWithThePortableUnit) {
   }
 }
 
+TEST_P(KernelsTest, TreesCountWhatStandsAtOrBeforeAKey) {
+  if (!IsSupported(GetParam())) GTEST_SKIP() << "this CPU does not have the unit";
+  const Kernels& kernels = KernelsOf(GetParam());
+  for (const Distribution distribution : kDistributions) {
+    for (const uint64_t size : {0u, 1u, 16u, 17u, 272u, 273u, 10'000u}) {
+      SCOPED_TRACE(testing::Message() << NameOf(distribution) << ", " << size << " keys");
+      const std::vector<uint64_t> keys = MakeKeys(distribution, size, 1);
+      const TreeLevels tree(HugePageVector<uint64_t>(keys.begin(), keys.end()));
+      const std::vector<uint64_t> probes = ProbesAround(keys);
+      std::vector<uint64_t> counts(probes.size());
+      kernels.count_in_tree_batch(tree.view(), probes, counts);
+      for (size_t i = 0; i < probes.size(); ++i) {
+        const auto expected = static_cast<uint64_t>(
+            std::upper_bound(keys.begin(), keys.end(), probes[i]) - keys.begin());
+        ASSERT_EQ(kernels.count_in_tree(tree.view(), probes[i]), expected) << probes[i];
+        ASSERT_EQ(counts[i], expected) << probes[i];
+      }
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(All, KernelsTest, testing::ValuesIn(kUnits), UnitName());
 
 }  // namespace
