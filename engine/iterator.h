@@ -1,10 +1,11 @@
-// Walks the live entries of a key range in key order, as of one snapshot.
+// Walks the live entries of a key range in key order, or in reverse, as of one snapshot.
 #pragma once
 
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "engine/key_codec.h"
 #include "engine/schema.h"
 
 namespace kyrodb::engine {
@@ -13,9 +14,20 @@ namespace kyrodb::engine {
 struct KeyRange {
   std::string begin;
   std::string end;
+
+  // The keys that begin with `prefix`; all keys when it is empty.
+  static KeyRange Prefix(absl::string_view prefix) {
+    return {.begin = std::string(prefix), .end = PrefixSuccessor(prefix)};
+  }
 };
 
-// Starts at the first entry of its range.
+struct ScanOptions {
+  // From the greatest key of the range down to the smallest.
+  bool reverse = false;
+};
+
+// Starts at the first entry of its range, or in reverse at the last; `Next` goes on in that
+// direction.
 //
 // Thread-safety:  one thread at a time.
 // Lifetime:       holds its snapshot; views are valid until the next call of `Next`. Must not

@@ -41,7 +41,8 @@ class Transaction {
   // The value of one key, nullopt when absent. A table's space has the table's id.
   virtual absl::StatusOr<std::optional<std::string>> Get(ObjectId space, absl::string_view key) = 0;
   // Later writes of this transaction may or may not be seen by an iterator that is already open.
-  virtual absl::StatusOr<std::unique_ptr<Iterator>> Scan(ObjectId space, const KeyRange& range) = 0;
+  virtual absl::StatusOr<std::unique_ptr<Iterator>> Scan(ObjectId space, const KeyRange& range,
+                                                         const ScanOptions& options = {}) = 0;
   virtual absl::Status Put(ObjectId space, absl::string_view key, absl::string_view value) = 0;
   virtual absl::Status Delete(ObjectId space, absl::string_view key) = 0;
 

@@ -105,7 +105,8 @@ absl::StatusOr<NearestAnswer> TransactionImpl::Nearest(const NearestRequest& req
   const auto scan_exactly = [&](absl::string_view reason) -> absl::StatusOr<NearestAnswer> {
     statistics.plan = absl::StrCat("exact scan: ", reason);
     Ranking ranking(request.limit);
-    KYRO_ASSIGN_OR_RETURN(const std::unique_ptr<Iterator> rows, Scan(request.table, KeyRange{}));
+    KYRO_ASSIGN_OR_RETURN(const std::unique_ptr<Iterator> rows,
+                          Scan(request.table, KeyRange{}, ScanOptions{}));
     for (; rows->Valid(); rows->Next()) {
       KYRO_RETURN_IF_ERROR(consider(ranking, rows->key(), rows->value()));
     }

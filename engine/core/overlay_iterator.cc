@@ -1,5 +1,6 @@
 #include "engine/core/overlay_iterator.h"
 
+#include <iterator>
 #include <utility>
 
 namespace kyrodb::engine {
@@ -8,12 +9,14 @@ namespace {
 class OverlayIterator final : public Iterator {
  public:
   OverlayIterator(std::shared_ptr<const SpaceWrites> writes, std::unique_ptr<Iterator> committed,
-                  const KeyRange& range)
-      : writes_(std::move(writes)),
+                  const KeyRange& range, const ScanOptions& options)
+      : reverse_(options.reverse),
+        writes_(std::move(writes)),
         committed_(std::move(committed)),
-        own_(writes_->lower_bound(range.begin)),
+        own_begin_(writes_->lower_bound(range.begin)),
         own_end_(range.end.empty() ? writes_->end() : writes_->lower_bound(range.end)) {
-    if (!range.end.empty() && range.end <= range.begin) own_ = own_end_;
+    if (!range.end.empty() && range.end <= range.begin) own_begin_ = own_end_;
+    if (HasOwn()) LoadOwn();
     Settle();
   }
 
@@ -21,7 +24,7 @@ class OverlayIterator final : public Iterator {
 
   void Next() override {
     if (at_own_) {
-      ++own_;
+      StepOwn();
     } else {
       committed_->Next();
     }
@@ -38,26 +41,39 @@ class OverlayIterator final : public Iterator {
   }
 
  private:
+  // Own writes that the walk has not passed: [own_begin_, own_end_), of which `own_` is the next.
+  bool HasOwn() const { return own_begin_ != own_end_; }
+  void LoadOwn() { own_ = reverse_ ? std::prev(own_end_) : own_begin_; }
+  void StepOwn() {
+    if (reverse_) {
+      --own_end_;
+    } else {
+      ++own_begin_;
+    }
+    if (HasOwn()) LoadOwn();
+  }
+
   // Finds the next entry from where both sides stand: skips own deletes and what they and own
   // writes hide. Stops for good when the committed side failed.
   void Settle() {
     for (;;) {
-      const bool has_own = own_ != own_end_;
+      const bool has_own = HasOwn();
       const bool has_committed = committed_ != nullptr && committed_->Valid();
       if (!has_committed && !status().ok()) {
         at_own_ = at_committed_ = false;
         return;
       }
-      const int order = !has_own ? 1
-                        : !has_committed
-                            ? -1
-                            : absl::string_view(own_->first).compare(committed_->key());
+      int order = !has_own ? 1 : -1;
+      if (has_own && has_committed) {
+        order = absl::string_view(own_->first).compare(committed_->key());
+        if (reverse_) order = -order;
+      }
       if (order == 0) {
         committed_->Next();
         continue;
       }
       if (has_own && order < 0 && own_->second.is_delete) {
-        ++own_;
+        StepOwn();
         continue;
       }
       at_own_ = has_own && order < 0;
@@ -66,10 +82,12 @@ class OverlayIterator final : public Iterator {
     }
   }
 
+  const bool reverse_;
   const std::shared_ptr<const SpaceWrites> writes_;
   const std::unique_ptr<Iterator> committed_;
+  SpaceWrites::const_iterator own_begin_;
+  SpaceWrites::const_iterator own_end_;
   SpaceWrites::const_iterator own_;
-  const SpaceWrites::const_iterator own_end_;
   bool at_own_ = false;
   bool at_committed_ = false;
 };
@@ -78,8 +96,8 @@ class OverlayIterator final : public Iterator {
 
 std::unique_ptr<Iterator> NewOverlayIterator(std::shared_ptr<const SpaceWrites> writes,
                                              std::unique_ptr<Iterator> committed,
-                                             const KeyRange& range) {
-  return std::make_unique<OverlayIterator>(std::move(writes), std::move(committed), range);
+                                             const KeyRange& range, const ScanOptions& options) {
+  return std::make_unique<OverlayIterator>(std::move(writes), std::move(committed), range, options);
 }
 
 }  // namespace kyrodb::engine

@@ -8,10 +8,12 @@
 
 namespace kyrodb::engine {
 
-// Walks `range` of `writes` and `committed` (null: nothing is) in key order; where both have a key,
-// the write wins. The iterator keeps `writes` as it is now.
+// Walks `range` of `writes` and `committed` (null: nothing is; else of the same range and options)
+// in key order or in reverse; where both have a key, the write wins. The iterator keeps `writes` as
+// it is now.
 std::unique_ptr<Iterator> NewOverlayIterator(std::shared_ptr<const SpaceWrites> writes,
                                              std::unique_ptr<Iterator> committed,
-                                             const KeyRange& range);
+                                             const KeyRange& range,
+                                             const ScanOptions& options = {});
 
 }  // namespace kyrodb::engine

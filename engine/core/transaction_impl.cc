@@ -102,17 +102,18 @@ absl::StatusOr<std::optional<std::string>> TransactionImpl::Get(ObjectId space,
 }
 
 absl::StatusOr<std::unique_ptr<Iterator>> TransactionImpl::Scan(ObjectId space,
-                                                                const KeyRange& range) {
+                                                                const KeyRange& range,
+                                                                const ScanOptions& options) {
   KYRO_RETURN_IF_ERROR(CheckOpen());
   KYRO_ASSIGN_OR_RETURN(const std::shared_ptr<KeySpace> committed, CommittedSpace(space));
   std::unique_ptr<Iterator> iterator =
-      committed == nullptr ? nullptr : committed->NewIterator(range, view_.snapshot);
+      committed == nullptr ? nullptr : committed->NewIterator(range, view_.snapshot, options);
   std::shared_ptr<const SpaceWrites> writes = writes_.FindSpace(space);
   if (writes == nullptr) {
     if (iterator != nullptr) return iterator;
     writes = std::make_shared<SpaceWrites>();
   }
-  return NewOverlayIterator(std::move(writes), std::move(iterator), range);
+  return NewOverlayIterator(std::move(writes), std::move(iterator), range, options);
 }
 
 absl::Status TransactionImpl::CheckWritable(ObjectId space, absl::string_view key,

@@ -42,7 +42,8 @@ class TransactionImpl final : public Transaction {
   std::shared_ptr<const Catalog> catalog() const override { return catalog_; }
 
   absl::StatusOr<std::optional<std::string>> Get(ObjectId space, absl::string_view key) override;
-  absl::StatusOr<std::unique_ptr<Iterator>> Scan(ObjectId space, const KeyRange& range) override;
+  absl::StatusOr<std::unique_ptr<Iterator>> Scan(ObjectId space, const KeyRange& range,
+                                                 const ScanOptions& options) override;
   absl::Status Put(ObjectId space, absl::string_view key, absl::string_view value) override;
   absl::Status Delete(ObjectId space, absl::string_view key) override;
 

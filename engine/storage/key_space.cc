@@ -101,35 +101,25 @@ absl::StatusOr<Lsn> KeySpace::LatestLsn(absl::string_view key, Lsn above) const 
 }
 
 std::unique_ptr<Iterator> KeySpace::NewIterator(const KeyRange& range, Lsn snapshot) const {
+  return NewIterator(range, snapshot, ScanOptions{});
+}
+
+std::unique_ptr<Iterator> KeySpace::NewIterator(const KeyRange& range, Lsn snapshot,
+                                                const ScanOptions& options) const {
   const std::shared_ptr<const SpaceVersion> version = this->version();
   std::vector<std::unique_ptr<InternalIterator>> sources;
   sources.push_back(NewMemTableIterator(version->active));
   for (const auto& table : version->frozen) sources.push_back(NewMemTableIterator(table));
   for (const auto& run : version->runs) sources.push_back(run->NewIterator());
-  return NewSnapshotIterator(NewMergingIterator(std::move(sources)), range, snapshot);
+  return NewSnapshotIterator(NewMergingIterator(std::move(sources)), range, snapshot, options);
 }
 
 absl::StatusOr<std::optional<std::string>> KeySpace::LastKey(Lsn snapshot) const {
-  const std::shared_ptr<const SpaceVersion> version = this->version();
-  std::optional<std::string> bound;
-  while (true) {
-    std::optional<std::string> last;
-    const auto offer = [&last](std::optional<absl::string_view> key) {
-      if (key && (!last || *key > *last)) last = std::string(*key);
-    };
-    const std::optional<absl::string_view> before =
-        bound ? std::optional<absl::string_view>(*bound) : std::nullopt;
-    offer(version->active->KeyBefore(before));
-    for (const auto& table : version->frozen) offer(table->KeyBefore(before));
-    for (const auto& run : version->runs) {
-      KYRO_ASSIGN_OR_RETURN(const std::optional<std::string> key, run->KeyBefore(before));
-      if (key) offer(*key);
-    }
-    if (!last) return std::nullopt;
-    KYRO_ASSIGN_OR_RETURN(const std::optional<VersionedValue> value, Get(*last, snapshot));
-    if (value) return last;
-    bound = std::move(last);
-  }
+  const std::unique_ptr<Iterator> last =
+      NewIterator(KeyRange{}, snapshot, ScanOptions{.reverse = true});
+  KYRO_RETURN_IF_ERROR(last->status());
+  if (!last->Valid()) return std::nullopt;
+  return std::string(last->key());
 }
 
 absl::Status KeySpace::ChangesSince(

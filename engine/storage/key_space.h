@@ -27,6 +27,7 @@ namespace kyrodb::engine {
 
 class Iterator;          // engine/iterator.h
 struct KeyRange;         // engine/iterator.h
+struct ScanOptions;      // engine/iterator.h
 struct SpaceStatistics;  // engine/database.h
 
 // What all key spaces of a database share; must outlive them.
@@ -75,8 +76,9 @@ class KeySpace {
   // not touch runs that hold nothing above `above`: validating a commit seldom reads the disk.
   absl::StatusOr<Lsn> LatestLsn(absl::string_view key, Lsn above = 0) const;
   std::unique_ptr<Iterator> NewIterator(const KeyRange& range, Lsn snapshot) const;
-  // The greatest key that a reader at `snapshot` sees. Steps over deleted keys at the end one by
-  // one.
+  std::unique_ptr<Iterator> NewIterator(const KeyRange& range, Lsn snapshot,
+                                        const ScanOptions& options) const;
+  // The greatest key that a reader at `snapshot` sees.
   absl::StatusOr<std::optional<std::string>> LastKey(Lsn snapshot) const;
   // Calls `visit` for each key with versions in (since, until], in key order, with the newest of
   // those. An error of `visit` ends the walk and is returned. Deletes are met when no flush or

@@ -128,8 +128,13 @@ class MemTableIterator : public InternalIterator {
     node_ = table_->FindNotBefore(key, kLsnMax, nullptr);
   }
   void SeekToFirst() override { node_ = table_->head_->Next(0); }
+  void SeekBefore(std::optional<absl::string_view> bound) override {
+    const std::optional<absl::string_view> key = table_->KeyBefore(bound);
+    node_ = key ? table_->FindNotBefore(*key, kLsnMax, nullptr) : nullptr;
+  }
   bool Valid() const override { return node_ != nullptr; }
   void Next() override { node_ = node_->Next(0); }
+  void PrevKey() override { SeekBefore(node_->key()); }
   absl::string_view key() const override { return node_->key(); }
   Lsn lsn() const override { return node_->lsn; }
   EntryKind kind() const override { return node_->kind; }

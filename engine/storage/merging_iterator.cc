@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <optional>
+#include <string>
 #include <utility>
 
 namespace kyrodb::engine {
@@ -18,12 +20,31 @@ class MergingIterator : public InternalIterator {
     for (auto& source : sources_) source->Seek(key);
     Build();
   }
+  void SeekBefore(std::optional<absl::string_view> bound) override {
+    for (auto& source : sources_) source->SeekBefore(bound);
+    BuildBackward();
+  }
   void SeekToFirst() override {
     for (auto& source : sources_) source->SeekToFirst();
     Build();
   }
   bool Valid() const override { return !heap_.empty(); }
+  void PrevKey() override {
+    if (!backward_) back_key_.assign(key().data(), key().size());
+    for (auto& source : sources_) {
+      if (source->Valid() && source->key() == back_key_) {
+        source->PrevKey();
+      } else if (!backward_) {
+        source->SeekBefore(back_key_);
+      }
+    }
+    BuildBackward();
+  }
   void Next() override {
+    if (backward_) {
+      NextBackward();
+      return;
+    }
     std::pop_heap(heap_.begin(), heap_.end(), after_);
     InternalIterator& source = *sources_[heap_.back()];
     source.Next();
@@ -56,7 +77,52 @@ class MergingIterator : public InternalIterator {
 
   const InternalIterator& top() const { return *sources_[heap_.front()]; }
 
+  // After a step backwards the heap holds only the sources that stand on the greatest key: the
+  // others stand below it, or have no key below it. This finds that key.
+  void BuildBackward() {
+    backward_ = true;
+    heap_.clear();
+    status_ = absl::OkStatus();
+    std::optional<absl::string_view> greatest;
+    for (const auto& source : sources_) {
+      if (!source->Valid()) {
+        status_.Update(source->status());
+      } else if (!greatest || source->key() > *greatest) {
+        greatest = source->key();
+      }
+    }
+    if (!status_.ok() || !greatest) return;
+    back_key_.assign(greatest->data(), greatest->size());
+    for (size_t i = 0; i < sources_.size(); ++i) {
+      if (sources_[i]->Valid() && sources_[i]->key() == back_key_) heap_.push_back(i);
+    }
+    std::make_heap(heap_.begin(), heap_.end(), after_);
+  }
+
+  // Upwards through the versions of `back_key_`, and after its last version in the usual way.
+  void NextBackward() {
+    std::pop_heap(heap_.begin(), heap_.end(), after_);
+    InternalIterator& source = *sources_[heap_.back()];
+    source.Next();
+    if (source.Valid() && source.key() == back_key_) {
+      std::push_heap(heap_.begin(), heap_.end(), after_);
+      return;
+    }
+    heap_.pop_back();
+    if (!source.Valid()) status_ = source.status();
+    // Below the key again, as the others are, should `PrevKey` come next.
+    if (status_.ok()) source.SeekBefore(back_key_);
+    if (!source.Valid()) status_.Update(source.status());
+    if (!status_.ok()) {
+      heap_.clear();
+    } else if (heap_.empty()) {
+      const std::string above = back_key_ + '\0';
+      Seek(above);
+    }
+  }
+
   void Build() {
+    backward_ = false;
     heap_.clear();
     status_ = absl::OkStatus();
     for (size_t i = 0; i < sources_.size(); ++i) {
@@ -72,7 +138,9 @@ class MergingIterator : public InternalIterator {
 
   const std::vector<std::unique_ptr<InternalIterator>> sources_;
   const After after_{this};
-  std::vector<size_t> heap_;  // the sources that are valid
+  std::vector<size_t> heap_;  // the sources that are valid; backwards: those at `back_key_`
+  bool backward_ = false;
+  std::string back_key_;  // backwards: the current key
   absl::Status status_;
 };
 

@@ -1,4 +1,5 @@
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -20,7 +21,12 @@ class RunIterator : public InternalIterator {
     Reset();
     MoveTo(RunPosition{});
   }
+  void SeekBefore(std::optional<absl::string_view> bound) override {
+    Reset();
+    MoveBefore(bound ? reader_.LowerBound(*bound) : reader_.end_position());
+  }
   bool Valid() const override { return valid_; }
+  void PrevKey() override { MoveBefore(position_); }
   void Next() override {
     if (version_ + 1 < reader_.versions().size()) {
       ++version_;
@@ -50,6 +56,12 @@ class RunIterator : public InternalIterator {
     status_ = LoadRow();
     version_ = 0;
     if (status_.ok()) LoadValue();
+  }
+
+  void MoveBefore(const absl::StatusOr<RunPosition>& position) {
+    const bool has_before = !position.ok() || position->entry > 0;
+    valid_ = false;
+    if (has_before) MoveTo(position.ok() ? reader_.Previous(*position) : position);
   }
 
   absl::Status LoadRow() {

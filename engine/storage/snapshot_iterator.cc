@@ -1,5 +1,6 @@
 #include "engine/storage/snapshot_iterator.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -60,10 +61,72 @@ class SnapshotIterator : public Iterator {
   std::string skipped_key_;
 };
 
+// The same, from the last key of the range down.
+class ReverseSnapshotIterator : public Iterator {
+ public:
+  ReverseSnapshotIterator(std::unique_ptr<InternalIterator> versions, KeyRange range, Lsn snapshot)
+      : versions_(std::move(versions)), range_(std::move(range)), snapshot_(snapshot) {
+    versions_->SeekBefore(range_.end.empty() ? std::nullopt
+                                             : std::optional<absl::string_view>(range_.end));
+    FindVisible();
+  }
+
+  bool Valid() const override { return valid_; }
+  void Next() override {
+    versions_->PrevKey();
+    FindVisible();
+  }
+  absl::string_view key() const override { return versions_->key(); }
+  absl::string_view value() const override { return versions_->value(); }
+  Lsn lsn() const override { return versions_->lsn(); }
+  absl::Status status() const override { return versions_->status(); }
+
+ private:
+  // From the newest version of a key to the one that the snapshot sees, or on to a lesser key.
+  void FindVisible() {
+    valid_ = false;
+    while (versions_->Valid() && versions_->key() >= range_.begin) {
+      if (versions_->lsn() > snapshot_ && !FindOlder()) continue;
+      if (versions_->kind() != EntryKind::kDelete) {
+        valid_ = true;
+        return;
+      }
+      versions_->PrevKey();
+    }
+  }
+
+  // Whether the current key has a version that is old enough, to which it goes; if not, it goes to
+  // the key before.
+  bool FindOlder() {
+    const absl::string_view key = versions_->key();
+    key_.assign(key.data(), key.size());
+    do {
+      versions_->Next();
+      if (!versions_->Valid() && !versions_->status().ok()) return false;
+      if (!versions_->Valid() || versions_->key() != key_) {
+        versions_->SeekBefore(key_);
+        return false;
+      }
+    } while (versions_->lsn() > snapshot_);
+    return true;
+  }
+
+  const std::unique_ptr<InternalIterator> versions_;
+  const KeyRange range_;
+  const Lsn snapshot_;
+  bool valid_ = false;
+  std::string key_;
+};
+
 }  // namespace
 
 std::unique_ptr<Iterator> NewSnapshotIterator(std::unique_ptr<InternalIterator> versions,
-                                              KeyRange range, Lsn snapshot) {
+                                              KeyRange range, Lsn snapshot,
+                                              const ScanOptions& options) {
+  if (options.reverse) {
+    return std::make_unique<ReverseSnapshotIterator>(std::move(versions), std::move(range),
+                                                     snapshot);
+  }
   return std::make_unique<SnapshotIterator>(std::move(versions), std::move(range), snapshot);
 }
 

@@ -11,6 +11,7 @@ namespace kyrodb::engine {
 // Walks the keys of `range` whose newest version with an LSN of at most `snapshot` is a put, with
 // that version's value.
 std::unique_ptr<Iterator> NewSnapshotIterator(std::unique_ptr<InternalIterator> versions,
-                                              KeyRange range, Lsn snapshot);
+                                              KeyRange range, Lsn snapshot,
+                                              const ScanOptions& options = {});
 
 }  // namespace kyrodb::engine

@@ -124,6 +124,19 @@ TEST_F(DatabaseTest, AScanMergesOwnWritesAndDeletes) {
   EXPECT_TRUE(ScanAll(*transaction, table_, {.begin = "c", .end = "b"}).empty());
 }
 
+TEST_F(DatabaseTest, APrefixHoldsTheKeysThatBeginWithItInBothDirections) {
+  std::unique_ptr<Transaction> transaction = database_->Begin();
+  for (const char* key : {"a", "b", "b1", "b2", "c", "\xFF", "\xFF\xFF", "\xFF\xFFz"}) {
+    ASSERT_TRUE(transaction->Put(table_, key, "v").ok());
+  }
+  EXPECT_THAT(ScanAll(*transaction, table_, KeyRange::Prefix("b")),
+              ElementsAre(Pair("b", "v"), Pair("b1", "v"), Pair("b2", "v")));
+  EXPECT_THAT(ScanAll(*transaction, table_, KeyRange::Prefix("\xFF\xFF")),
+              ElementsAre(Pair("\xFF\xFF", "v"), Pair("\xFF\xFFz", "v")));
+  EXPECT_EQ(ScanAll(*transaction, table_, KeyRange::Prefix("")).size(), 8u);
+  EXPECT_TRUE(ScanAll(*transaction, table_, KeyRange::Prefix("bb")).empty());
+}
+
 TEST_F(DatabaseTest, WritingWhileScanningDoesNotDisturbTheScan) {
   for (int i = 0; i < 10; ++i) ASSERT_TRUE(Put(absl::StrCat("k", i), "0").ok());
   std::unique_ptr<Transaction> transaction = database_->Begin();

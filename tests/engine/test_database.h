@@ -86,6 +86,17 @@ inline std::map<std::string, std::string> ScanAll(Transaction& transaction, Obje
     found[key] = std::string((*rows)->value());
   }
   EXPECT_TRUE((*rows)->status().ok()) << (*rows)->status();
+  // The same rows, from the last to the first.
+  rows = transaction.Scan(space, range, {.reverse = true});
+  EXPECT_TRUE(rows.ok()) << rows.status();
+  if (!rows.ok()) return found;
+  auto expected = found.rbegin();
+  for (; (*rows)->Valid() && expected != found.rend(); (*rows)->Next(), ++expected) {
+    EXPECT_EQ((*rows)->key(), expected->first);
+    EXPECT_EQ((*rows)->value(), expected->second);
+  }
+  EXPECT_TRUE(!(*rows)->Valid() && expected == found.rend());
+  EXPECT_TRUE((*rows)->status().ok()) << (*rows)->status();
   return found;
 }
 inline std::map<std::string, std::string> ScanAll(Database& database, ObjectId space) {

@@ -4,6 +4,9 @@
 //         snapshots, ranges and Seeks; a source that fails.
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "engine/storage/memtable.h"
 #include "engine/storage/merging_iterator.h"
 #include "engine/storage/snapshot_iterator.h"
@@ -88,6 +91,49 @@ TEST_F(IteratorTest, AMergeWalksAllVersionsInOrder) {
   }
 }
 
+TEST_F(IteratorTest, AMergeGoesBackwardsKeyByKeyAndTurnsAnywhere) {
+  Random random(TestSeed());
+  for (int round = 0; round < 30; ++round) {
+    const Model model = RandomModel(random);
+    const auto sources = Deal(model, random);
+    const auto iterator = Merge(sources);
+    auto key = model.end();  // where the walk should be; end: not valid
+    ModelVersions::const_iterator version;
+    const auto go_to = [&](Model::const_iterator to) {
+      key = model.find(to == model.end() ? "none" : to->first);
+      if (key != model.end()) version = key->second.begin();
+    };
+    for (int step = 0; step < 500; ++step) {
+      const uint64_t choice = random.Uniform(key == model.end() ? 3 : 24);
+      if (choice == 0) {
+        const std::string probe = RandomBytes(random, random.Uniform(4));
+        iterator->Seek(probe);
+        go_to(model.lower_bound(probe));
+      } else if (choice == 1) {
+        const std::string probe = RandomBytes(random, random.Uniform(4));
+        iterator->SeekBefore(probe);
+        const auto bound = model.lower_bound(probe);
+        go_to(bound == model.begin() ? model.end() : std::prev(bound));
+      } else if (choice == 2) {
+        iterator->SeekBefore(std::nullopt);
+        go_to(model.empty() ? model.end() : std::prev(model.end()));
+      } else if (choice < 14) {
+        iterator->PrevKey();
+        go_to(key == model.begin() ? model.end() : std::prev(key));
+      } else {
+        iterator->Next();
+        if (++version == key->second.end()) go_to(std::next(key));
+      }
+      ASSERT_TRUE(iterator->status().ok());
+      ASSERT_EQ(iterator->Valid(), key != model.end()) << "step " << step;
+      if (!iterator->Valid()) continue;
+      ASSERT_EQ(iterator->key(), key->first) << "step " << step << ", choice " << choice;
+      ASSERT_EQ(iterator->lsn(), version->first) << "step " << step << ", choice " << choice;
+      ASSERT_EQ(iterator->value(), version->second.value);
+    }
+  }
+}
+
 TEST_F(IteratorTest, OfEqualVersionsTheEarlierSourceComesFirst) {
   const auto newer = std::make_shared<MemTable>();
   const auto older = std::make_shared<MemTable>();
@@ -123,6 +169,17 @@ TEST_F(IteratorTest, ASnapshotShowsTheVisibleVersionsOfItsRange) {
       }
       ASSERT_TRUE(iterator->status().ok());
       ASSERT_EQ(seen, expected);
+
+      seen.clear();
+      const auto reverse =
+          NewSnapshotIterator(Merge(sources), range, snapshot, ScanOptions{.reverse = true});
+      for (; reverse->Valid(); reverse->Next()) {
+        seen.push_back(
+            absl::StrFormat("%s@%u=%s", reverse->key(), reverse->lsn(), reverse->value()));
+      }
+      ASSERT_TRUE(reverse->status().ok());
+      std::reverse(expected.begin(), expected.end());
+      ASSERT_EQ(seen, expected);
     }
   }
 }
@@ -152,6 +209,14 @@ TEST_F(IteratorTest, DamageInOneSourceEndsTheWalkWithAnError) {
   EXPECT_GT(count, 100u);
   EXPECT_EQ(iterator->status().code(), absl::StatusCode::kDataLoss);
   EXPECT_THAT(std::string(iterator->status().message()), HasSubstr(Path(1)));
+
+  const auto reverse = NewSnapshotIterator(
+      Merge({[&] { return NewMemTableIterator(table); }, [&] { return (*run)->NewIterator(); }}),
+      {}, kLsnMax, ScanOptions{.reverse = true});
+  for (; reverse->Valid(); reverse->Next()) {
+    EXPECT_NE(reverse->key(), "0000") << "the rows after it are missing";
+  }
+  EXPECT_EQ(reverse->status().code(), absl::StatusCode::kDataLoss);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <atomic>
 #include <set>
 #include <thread>
@@ -74,6 +75,15 @@ class KeySpaceTest : public StorageTest {
           absl::StrFormat("%s@%u=%s", iterator->key(), iterator->lsn(), iterator->value()));
     }
     EXPECT_TRUE(iterator->status().ok()) << iterator->status();
+    std::vector<std::string> backwards;
+    const auto reverse = space.NewIterator(range, snapshot, ScanOptions{.reverse = true});
+    for (; reverse->Valid(); reverse->Next()) {
+      backwards.push_back(
+          absl::StrFormat("%s@%u=%s", reverse->key(), reverse->lsn(), reverse->value()));
+    }
+    EXPECT_TRUE(reverse->status().ok()) << reverse->status();
+    std::reverse(backwards.begin(), backwards.end());
+    EXPECT_EQ(backwards, lines);
     return lines;
   }
   std::vector<std::string> ModelVisible(const KeyRange& range, Lsn snapshot) {
