@@ -81,7 +81,7 @@ bench-wal: BENCH = wal_bench
 bench-kernels: BENCH = kernel_bench
 bench-micro: BENCH = micro_bench
 bench-learned: ## learned index against B-tree and binary search
-bench-kv: ## point reads and writes against RocksDB, LMDB, SQLite
+bench-kv: ## reads, loads, YCSB against RocksDB, LMDB, LevelDB, SQLite (ARGS="--keys 200000": quick)
 bench-wal: ## durable commits against RocksDB and a bare write and fdatasync
 bench-kernels: ## distance kernels of each instruction set, FAISS, HNSW against a scan
 bench-micro: ## single functions under Google Benchmark
