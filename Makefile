@@ -40,10 +40,17 @@ serve: setup ## start the server on the demo's data (DATA=…, HTTP_PORT=…)
 	$(call configure-and-build,release,kyro)
 	build/release/bin/kyro serve --data $(DATA) --http-port $(HTTP_PORT)
 
-.PHONY: test test-asan test-tsan test-lean
+.PHONY: test test-long test-asan test-tsan test-lean
 test: setup ## build with all checks on and run all tests
 	$(call configure-and-build,dev,all all_verify_interface_header_sets)
 	ctest --test-dir build/dev -j $(JOBS) --no-tests=error
+
+# LONG=regex picks some (long.kills, say); the counts come from KYRO_<NAME>, see tests/README.md.
+LONG ?= .
+test-long: setup ## the durability battery in full (tests/README.md), about half an hour
+	$(call configure-and-build,dev,all)
+	CTEST_OUTPUT_ON_FAILURE=0 ctest --test-dir build/dev -C Long -L long -R '$(LONG)' -V \
+	  -j $(JOBS) --no-tests=error
 
 test-asan: setup ## the tests with AddressSanitizer and UndefinedBehaviorSanitizer
 	$(call configure-and-build,asan,all)

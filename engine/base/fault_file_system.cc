@@ -26,6 +26,7 @@ class FaultPlan {
     fault_ = fault;
     seen_count_ = 0;
     failure_count_ = 0;
+    last_failed_path_.clear();
   }
 
   void Clear() {
@@ -38,30 +39,36 @@ class FaultPlan {
     return failure_count_;
   }
 
-  // Whether this operation, to which a fault of `kind` applies, fails. Counts it.
-  bool Fails(Kind kind) {
+  std::string last_failed_path() const {
+    absl::MutexLock lock(&mutex_);
+    return last_failed_path_;
+  }
+
+  // Whether this operation on `path`, to which a fault of `kind` applies, fails. Counts it.
+  bool Fails(Kind kind, absl::string_view path) {
     absl::MutexLock lock(&mutex_);
     if (!fault_ || fault_->kind != kind) return false;
     const uint64_t number = seen_count_++;
     if (fault_->forever ? number < fault_->at : number != fault_->at) return false;
     ++failure_count_;
+    last_failed_path_ = std::string(path);
     return true;
   }
 
   // For an operation that writes: OK, or what the device says.
   absl::Status CheckWrite(absl::string_view operation, absl::string_view path) {
-    if (Fails(Kind::kWriteError)) return disk::ErrnoStatus(operation, path, EIO);
+    if (Fails(Kind::kWriteError, path)) return disk::ErrnoStatus(operation, path, EIO);
     return absl::OkStatus();
   }
 
   // For an operation that writes and may need room.
   absl::Status CheckGrow(absl::string_view operation, absl::string_view path) {
-    if (Fails(Kind::kDiskFull)) return disk::ErrnoStatus(operation, path, ENOSPC);
+    if (Fails(Kind::kDiskFull, path)) return disk::ErrnoStatus(operation, path, ENOSPC);
     return CheckWrite(operation, path);
   }
 
   absl::Status CheckRead(absl::string_view operation, absl::string_view path) {
-    if (Fails(Kind::kReadError)) return disk::ErrnoStatus(operation, path, EIO);
+    if (Fails(Kind::kReadError, path)) return disk::ErrnoStatus(operation, path, EIO);
     return absl::OkStatus();
   }
 
@@ -70,6 +77,7 @@ class FaultPlan {
   std::optional<Fault> fault_ ABSL_GUARDED_BY(mutex_);
   uint64_t seen_count_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t failure_count_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::string last_failed_path_ ABSL_GUARDED_BY(mutex_);
 };
 
 class FaultWritableFile : public WritableFile {
@@ -81,7 +89,7 @@ class FaultWritableFile : public WritableFile {
   absl::Status Write(uint64_t offset, absl::string_view bytes) override {
     KYRO_RETURN_IF_ERROR(plan_->CheckGrow("write", path_));
     if (!bytes.empty()) size_bytes_ = std::max(size_bytes_, offset + bytes.size());
-    if (plan_->Fails(Kind::kShortWrite)) {
+    if (plan_->Fails(Kind::kShortWrite, path_)) {
       KYRO_RETURN_IF_ERROR(base_->Write(offset, bytes.substr(0, bytes.size() / 2)));
       return absl::UnavailableError(absl::StrCat("write \"", path_, "\": wrote ", bytes.size() / 2,
                                                  " of ", bytes.size(), " bytes"));
@@ -90,7 +98,7 @@ class FaultWritableFile : public WritableFile {
   }
 
   absl::Status Sync() override {
-    if (plan_->Fails(Kind::kSyncError)) {
+    if (plan_->Fails(Kind::kSyncError, path_)) {
       has_lost_sync_ = true;
       return disk::ErrnoStatus("sync", path_, EIO);
     }
@@ -143,6 +151,7 @@ class FaultFileSystemImpl : public FaultFileSystem {
   void SetFault(const Fault& fault) override { plan_->Set(fault); }
   void ClearFault() override { plan_->Clear(); }
   uint64_t failure_count() const override { return plan_->failure_count(); }
+  std::string last_failed_path() const override { return plan_->last_failed_path(); }
 
   absl::StatusOr<std::unique_ptr<WritableFile>> Create(absl::string_view path) override {
     KYRO_RETURN_IF_ERROR(plan_->CheckGrow("create", path));
@@ -162,7 +171,7 @@ class FaultFileSystemImpl : public FaultFileSystem {
   }
 
   absl::Status Rename(absl::string_view from, absl::string_view to) override {
-    if (plan_->Fails(Kind::kWriteError)) return disk::RenameStatus(from, to, EIO);
+    if (plan_->Fails(Kind::kWriteError, to)) return disk::RenameStatus(from, to, EIO);
     return base_->Rename(from, to);
   }
 
@@ -172,7 +181,7 @@ class FaultFileSystemImpl : public FaultFileSystem {
   }
 
   absl::Status SyncDirectory(absl::string_view path) override {
-    if (plan_->Fails(Kind::kSyncError)) return disk::ErrnoStatus("sync directory", path, EIO);
+    if (plan_->Fails(Kind::kSyncError, path)) return disk::ErrnoStatus("sync directory", path, EIO);
     return base_->SyncDirectory(path);
   }
 

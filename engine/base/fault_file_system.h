@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "engine/base/file_system.h"
 
@@ -43,6 +44,8 @@ class FaultFileSystem : public FileSystem {
   virtual void ClearFault() = 0;
   // How many operations have failed since `SetFault`; stays after `ClearFault`.
   virtual uint64_t failure_count() const = 0;
+  // The path of the last of them; empty when there is none.
+  virtual std::string last_failed_path() const = 0;
 };
 
 // `base` must outlive the result.

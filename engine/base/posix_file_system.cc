@@ -277,7 +277,8 @@ class PosixFileSystem : public FileSystem {
     // The text comes before the cut, so that the file is never seen empty while it is held.
     const absl::string_view text = owner.substr(0, kOwnerBytesMax);
     int error = WriteAll(descriptor.get(), 0, text);
-    if (error == 0 && ::ftruncate(descriptor.get(), static_cast<off_t>(text.size())) != 0) {
+    const auto size = static_cast<off_t>(text.size());
+    if (error == 0 && RetryInterrupted([&] { return ::ftruncate(descriptor.get(), size); }) != 0) {
       error = errno;
     }
     if (error != 0) return ErrnoStatus("lock", path, error);

@@ -20,11 +20,15 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/random.h"
 #include "gtest/gtest.h"
+#include "tests/engine/battery.h"
 #include "tests/engine/crash/kill_oracle.h"
 #include "tests/engine/crash/mutant_file_system.h"
 
 namespace kyrodb::engine {
 namespace {
+
+// How long a life writes, at most, or recovers, when it is killed while it does.
+constexpr uint64_t kLifeMicrosMax = 30'000;
 
 class KillTest : public ::testing::Test {
  protected:
@@ -62,9 +66,9 @@ class KillTest : public ::testing::Test {
 
   // Kills `kills` lives; one in four already while it recovers. Empty, or how a life ended by
   // itself.
-  std::string KillOften(const char* disk, Mutation mutation, int kills, uint64_t seed) {
+  std::string KillOften(const char* disk, Mutation mutation, uint64_t kills, uint64_t seed) {
     Random random(seed);
-    for (int i = 0; i < kills; ++i) {
+    for (uint64_t i = 0; i < kills; ++i) {
       const pid_t pid = Spawn(disk, mutation, "write");
       const bool early = random.OneIn(4);
       int status = 0;
@@ -73,7 +77,7 @@ class KillTest : public ::testing::Test {
         if (waitpid(pid, &status, WNOHANG) == pid) return Describe(status);
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
       }
-      std::this_thread::sleep_for(std::chrono::microseconds(random.Uniform(60000)));
+      std::this_thread::sleep_for(std::chrono::microseconds(random.Uniform(kLifeMicrosMax)));
       kill(pid, SIGKILL);
       waitpid(pid, &status, 0);
       if (!WIFSIGNALED(status)) return Describe(status);
@@ -97,28 +101,40 @@ class KillTest : public ::testing::Test {
 
   uint64_t acknowledged() const {
     uint64_t sum = 0;
-    for (const auto& count : oracle_->acknowledged) sum += count;
+    for (const KillWriterState& writer : oracle_->writers) sum += writer.acknowledged.load().number;
     return sum;
+  }
+
+  void PrintCounts(uint64_t kills, const char* what, std::chrono::steady_clock::time_point begin) {
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+    std::printf(
+        "%llu %s (%.0f a minute), %llu acknowledged commits, %llu checkpoints, %llu merges: "
+        "0 lost, 0 holes, 0 phantoms, 0 failed opens\n",
+        static_cast<unsigned long long>(kills), what,
+        static_cast<double>(kills) * 60 / seconds.count(),
+        static_cast<unsigned long long>(acknowledged()),
+        static_cast<unsigned long long>(oracle_->checkpoint_count),
+        static_cast<unsigned long long>(oracle_->compaction_count));
   }
 
   std::string directory_;
   KillOracle* oracle_ = nullptr;
 };
 
-TEST_F(KillTest, NothingAcknowledgedIsLostInAHundredKills) {
-  EXPECT_EQ(KillOften("posix", Mutation::kNone, 100, 1), "");
-  if (HasFailure()) return;
-  std::printf("100 kills, %llu acknowledged rows: 0 lost, 0 phantom, 0 failed opens\n",
-              static_cast<unsigned long long>(acknowledged()));
-  EXPECT_GT(acknowledged(), 100u);
+TEST_F(KillTest, NothingAcknowledgedIsLostWhenTheProcessIsKilled) {
+  const uint64_t kills = BatteryCount("KILLS", 60, 1000);
+  const auto begin = std::chrono::steady_clock::now();
+  ASSERT_EQ(KillOften("posix", Mutation::kNone, kills, 1), "");
+  PrintCounts(kills, "kills", begin);
+  EXPECT_GT(acknowledged(), kills);
 }
 
 TEST_F(KillTest, NothingAcknowledgedIsLostWhenEveryKillIsAPowerFailure) {
-  EXPECT_EQ(KillOften("volatile", Mutation::kNone, 60, 2), "");
-  if (HasFailure()) return;
-  std::printf("60 power failures, %llu acknowledged rows: 0 lost, 0 phantom, 0 failed opens\n",
-              static_cast<unsigned long long>(acknowledged()));
-  EXPECT_GT(acknowledged(), 60u);
+  const uint64_t kills = BatteryCount("POWER_KILLS", 60, 1000);
+  const auto begin = std::chrono::steady_clock::now();
+  ASSERT_EQ(KillOften("volatile", Mutation::kNone, kills, 2), "");
+  PrintCounts(kills, "power failures", begin);
+  EXPECT_GT(acknowledged(), kills);
 }
 
 class KillMutationTest : public KillTest, public ::testing::WithParamInterface<Mutation> {};

@@ -1,16 +1,18 @@
 // The process that the kill test kills. Opens the database, compares it with the oracle, then
-// writes from several threads, with checkpoints, merges and index work in the background, until
-// killed.
+// writes from four threads (upserts with and without vectors, deletes, definitions), while another
+// makes checkpoints, merges and index work, until killed.
 //
 //   kill_writer DIRECTORY ORACLE posix|volatile MUTATION verify|write
 //
-// Exit: 0 verified (verify only), 3 the database is wrong, 4 it could not be opened.
+// Exit: 0 verified (verify only), 3 the database is wrong, 4 it could not be opened or written.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <thread>
 #include <vector>
 
@@ -30,98 +32,280 @@ namespace kyrodb::engine {
 namespace {
 
 constexpr absl::string_view kTable = "kills";
+constexpr absl::string_view kScratchTable = "scratch";
+constexpr size_t kDimensions = 4;
 
-// writer integer, number bigint, body text, embedding vector(4)
-TableSchema Schema() {
-  TableSchema schema{.name = std::string(kTable)};
+// writer integer, row bigint, body text, embedding vector(4)
+TableSchema Schema(absl::string_view name) {
+  TableSchema schema{.name = std::string(name)};
   schema.columns.push_back({.name = "writer", .type = {TypeId::kInteger}});
-  schema.columns.push_back({.name = "number", .type = {TypeId::kBigint}});
+  schema.columns.push_back({.name = "row", .type = {TypeId::kBigint}});
   schema.columns.push_back({.name = "body", .type = {TypeId::kText}});
-  schema.columns.push_back({.name = "embedding", .type = {TypeId::kVector, 4}});
+  schema.columns.push_back({.name = "embedding", .type = {TypeId::kVector, kDimensions}});
   schema.primary_key = {0, 1};
   return schema;
 }
 
-// The same for the same row and life, of sizes that straddle sectors.
-Row MakeRow(size_t writer, uint32_t number, uint32_t life) {
-  Random random(SplitMix64(writer * kKillRowsMax + number) ^ life);
-  std::vector<float> embedding(4);
-  for (float& x : embedding) x = static_cast<float>(random.Unit());
-  return {Value(static_cast<int64_t>(writer)), Value(static_cast<int64_t>(number)),
-          Value(absl::StrCat(life, " ", std::string(random.Uniform(900), 'x'))), Value(embedding)};
+Random RandomOf(size_t writer, uint32_t row, KillCommit commit) {
+  return Random(SplitMix64(SplitMix64(writer << 32 | row) ^ SplitMix64(commit.number)) ^
+                commit.life);
 }
 
-// Empty, or what is wrong. Sets the number of rows found of each writer.
-std::string Verify(Database& database, const KillOracle& oracle,
-                   uint32_t (&found)[kKillWriterCount]) {
+// What a commit writes into a row: the same for the same commit, of sizes that straddle sectors.
+Row MakeRow(size_t writer, uint32_t row, KillCommit commit) {
+  Random random = RandomOf(writer, row, commit);
+  Value embedding;
+  if (row > 0 && !random.OneIn(4)) {
+    std::vector<float> floats(kDimensions);
+    for (float& x : floats) x = static_cast<float>(random.Unit());
+    embedding = floats;
+  }
+  const uint64_t filler = row == 0 ? 0 : random.Uniform(900);
+  return {Value(static_cast<int64_t>(writer)), Value(static_cast<int64_t>(row)),
+          Value(absl::StrCat(commit.number, " ", commit.life, " ", std::string(filler, 'x'))),
+          embedding};
+}
+
+// What a commit does, in terms of the oracle.
+struct Plan {
+  std::map<uint32_t, bool> rows;  // true: put, false: delete
+  bool remakes_scratch_table = false;
+  bool drops_scratch_table = false;
+  bool toggles_index = false;
+};
+
+Plan PlanOf(size_t writer, KillCommit commit) {
+  Random random = RandomOf(writer, 1000, commit);
+  Plan plan;
+  for (uint64_t n = random.Uniform(4); n > 0; --n) {
+    plan.rows[static_cast<uint32_t>(1 + random.Uniform(kKillRowCount))] = !random.OneIn(5);
+  }
+  plan.rows[0] = true;
+  if (writer == 0) {
+    plan.remakes_scratch_table = commit.number % 16 == 5;
+    plan.drops_scratch_table = commit.number % 16 == 11;
+    plan.toggles_index = commit.number % 64 == 63;
+  }
+  return plan;
+}
+
+// Makes the oracle's rows those after `commit`; a second time it changes nothing.
+void ApplyToOracle(size_t writer, KillCommit commit, KillWriterState& state) {
+  if (state.applied == commit.number) return;
+  const Plan plan = PlanOf(writer, commit);
+  for (const auto& [row, is_put] : plan.rows) state.rows[row] = is_put ? commit : KillCommit{};
+  if (plan.remakes_scratch_table) state.scratch_table = commit;
+  if (plan.drops_scratch_table) state.scratch_table = KillCommit{};
+  if (plan.toggles_index) state.index_drops = commit.number / 64 + 1;
+  state.applied = commit.number;
+}
+
+std::string Describe(absl::string_view what, size_t writer, KillCommit commit) {
+  return absl::StrCat(what, ": writer ", writer, " commit ", commit.number, " of life ",
+                      commit.life);
+}
+
+// Reads a whole table; empty, or what is wrong.
+std::string ReadRows(Transaction& transaction, const TableSchema& table,
+                     std::map<std::pair<size_t, uint32_t>, Row>* found) {
+  absl::StatusOr<std::unique_ptr<Iterator>> rows = transaction.Scan(table.id, KeyRange{});
+  if (!rows.ok()) return rows.status().ToString();
+  for (; (*rows)->Valid(); (*rows)->Next()) {
+    absl::StatusOr<Row> row = DecodeRow(table, (*rows)->value());
+    if (!row.ok()) return row.status().ToString();
+    const auto writer = static_cast<size_t>(std::get<int64_t>((*row)[0]));
+    const auto number = static_cast<uint32_t>(std::get<int64_t>((*row)[1]));
+    if (!found->emplace(std::make_pair(writer, number), *std::move(row)).second) {
+      return absl::StrCat("row ", number, " of writer ", writer, " is there twice");
+    }
+  }
+  return (*rows)->status().ok() ? "" : (*rows)->status().ToString();
+}
+
+std::string VerifyVectors(Transaction& transaction, const TableSchema& table,
+                          const std::map<std::pair<size_t, uint32_t>, Row>& rows) {
+  if (table.indexes.empty()) return "";
+  const std::vector<float> query(kDimensions, 0.5f);
+  const absl::StatusOr<NearestAnswer> answer = transaction.Nearest(
+      {.table = table.id, .index = table.indexes[0].id, .query = query, .limit = 1000},
+      [](absl::string_view, absl::string_view) { return true; });
+  if (!answer.ok()) return answer.status().ToString();
+  std::map<std::string, double> distances;
+  for (const auto& [place, row] : rows) {
+    if (IsNull(row[3])) continue;
+    double sum = 0;
+    for (const float x : std::get<std::vector<float>>(row[3])) sum += (x - 0.5) * (x - 0.5);
+    distances[EncodeKey(table, row).value()] = std::sqrt(sum);
+  }
+  for (const NearestNeighbor& neighbor : answer->neighbors) {
+    const auto it = distances.find(neighbor.key);
+    if (it == distances.end() || std::abs(it->second - neighbor.distance) > 1e-4) {
+      return "the vector index gives a row that is not there, or twice, or at a wrong distance";
+    }
+    distances.erase(it);
+  }
+  if (distances.empty()) return "";
+  return absl::StrCat("the vector index does not find ", distances.size(), " rows");
+}
+
+// Empty, or what is wrong. The oracle is then what the database holds.
+std::string Verify(Database& database, KillOracle& oracle) {
   if (!database.recovery().damage.empty()) return database.recovery().damage;
   std::unique_ptr<Transaction> transaction = database.Begin();
   const auto table = transaction->catalog()->FindTable(kTable);
   if (table == nullptr) {
-    for (const auto& count : oracle.acknowledged) {
-      if (count != 0) return "the table is lost";
-    }
-    return "";
+    if (oracle.has_tables != 0) return "the table is lost";
+    return database.last_lsn() == 0 ? "" : "there are commits without a table";
   }
-  absl::StatusOr<std::unique_ptr<Iterator>> rows = transaction->Scan(table->id, KeyRange{});
-  if (!rows.ok()) return rows.status().ToString();
-  for (; (*rows)->Valid(); (*rows)->Next()) {
-    const absl::StatusOr<Row> row = DecodeRow(*table, (*rows)->value());
-    if (!row.ok()) return row.status().ToString();
-    const auto writer = static_cast<size_t>(std::get<int64_t>((*row)[0]));
-    const auto number = static_cast<uint32_t>(std::get<int64_t>((*row)[1]));
-    if (writer >= kKillWriterCount || number != found[writer] + 1) {
-      return absl::StrCat("hole: writer ", writer, " has row ", number, " after ", found[writer]);
-    }
-    found[writer] = number;
-    // A row that was never acknowledged can only be the last one, of the last life that wrote.
-    const bool acknowledged = number <= oracle.acknowledged[writer];
-    const uint32_t life =
-        acknowledged ? oracle.row_life[writer][number].load() : oracle.verified_life.load();
-    if (*row != MakeRow(writer, number, life)) {
-      return absl::StrCat("phantom: writer ", writer, " row ", number, " is not that of life ",
-                          life, ": ", std::get<std::string>((*row)[2]).substr(0, 12));
-    }
-  }
-  if (!(*rows)->status().ok()) return (*rows)->status().ToString();
+  std::map<std::pair<size_t, uint32_t>, Row> rows, expected;
+  if (std::string wrong = ReadRows(*transaction, *table, &rows); !wrong.empty()) return wrong;
+
+  uint64_t commit_count = 1;
+  bool has_index = true;
   for (size_t writer = 0; writer < kKillWriterCount; ++writer) {
-    const uint32_t acknowledged = oracle.acknowledged[writer];
-    if (found[writer] < acknowledged || found[writer] > acknowledged + 1) {
-      return absl::StrCat("lost: writer ", writer, " had ", acknowledged,
-                          " rows acknowledged, found ", found[writer]);
+    KillWriterState& state = oracle.writers[writer];
+    const KillCommit acknowledged = state.acknowledged;
+    ApplyToOracle(writer, acknowledged, state);
+    // A commit that was never acknowledged can only be the next one, of the last life that wrote.
+    const KillCommit pending{acknowledged.number + 1, oracle.verified_life};
+    const auto head = rows.find({writer, 0});
+    if (head == rows.end()) {
+      if (acknowledged.number > 0) return Describe("lost", writer, acknowledged);
+    } else if (head->second == MakeRow(writer, 0, pending)) {
+      ApplyToOracle(writer, pending, state);
+      state.acknowledged = pending;
+    } else if (acknowledged.number == 0 || head->second != MakeRow(writer, 0, acknowledged)) {
+      return absl::StrCat(Describe("lost or phantom", writer, acknowledged), ", found ",
+                          std::get<std::string>(head->second[2]));
     }
-  }
-  if (!table->indexes.empty()) {
-    const std::vector<float> query(4, 0.5f);
-    const absl::StatusOr<NearestAnswer> answer = transaction->Nearest(
-        {.table = table->id, .index = table->indexes[0].id, .query = query, .limit = 20},
-        [](absl::string_view, absl::string_view) { return true; });
-    if (!answer.ok()) return answer.status().ToString();
-    const size_t total = found[0] + found[1] + found[2];
-    if (answer->neighbors.size() != std::min<size_t>(20, total)) {
-      return absl::StrCat("vector index gives ", answer->neighbors.size(), " of ", total, " rows");
+    commit_count += state.acknowledged.load().number;
+    for (uint32_t row = 0; row <= kKillRowCount; ++row) {
+      const KillCommit commit = state.rows[row];
+      if (commit.number > 0) expected[{writer, row}] = MakeRow(writer, row, commit);
     }
+    if (state.index_drops % 2 == 1) has_index = false;
   }
-  return "";
+  if (rows != expected) {
+    for (const auto& [place, row] : expected) {
+      const auto it = rows.find(place);
+      if (it != rows.end() && it->second == row) continue;
+      return absl::StrCat("writer ", place.first, " row ", place.second, " is ",
+                          it == rows.end() ? "gone" : std::get<std::string>(it->second[2]),
+                          ", expected ", std::get<std::string>(row[2]));
+    }
+    return absl::StrCat(rows.size(), " rows, expected ", expected.size());
+  }
+  // LSNs count commits without gaps: with a hole in the order in which different writers
+  // committed, these would differ.
+  if (database.last_lsn() != commit_count) {
+    return absl::StrCat("the last lsn is ", database.last_lsn(), ", but ", commit_count,
+                        " commits are there");
+  }
+  if (table->indexes.empty() == has_index) return "the index is there when it should not, or not";
+  const auto scratch = transaction->catalog()->FindTable(kScratchTable);
+  const KillCommit scratch_commit = oracle.writers[0].scratch_table;
+  std::map<std::pair<size_t, uint32_t>, Row> scratch_rows, scratch_expected;
+  if ((scratch == nullptr) != (scratch_commit.number == 0)) {
+    return Describe("the scratch table is there when it should not, or not", 0, scratch_commit);
+  }
+  if (scratch != nullptr) {
+    scratch_expected[{0, 1}] = MakeRow(0, 1, scratch_commit);
+    if (std::string wrong = ReadRows(*transaction, *scratch, &scratch_rows); !wrong.empty()) {
+      return wrong;
+    }
+    if (scratch_rows != scratch_expected) return Describe("scratch table", 0, scratch_commit);
+  }
+  return VerifyVectors(*transaction, *table, rows);
 }
 
-absl::Status CreateTable(Database& database) {
+absl::Status CreateTable(Database& database, KillOracle& oracle) {
   std::unique_ptr<Transaction> transaction = database.Begin();
-  auto table = transaction->catalog()->FindTable(kTable);
-  if (table != nullptr) return absl::OkStatus();
-  KYRO_ASSIGN_OR_RETURN(const ObjectId id, transaction->CreateTable(Schema()));
-  KYRO_RETURN_IF_ERROR(transaction->CreateIndex(id, {.name = "kills_idx", .column = 3}).status());
-  return transaction->Commit().status();
+  if (transaction->catalog()->FindTable(kTable) == nullptr) {
+    KYRO_ASSIGN_OR_RETURN(const ObjectId id, transaction->CreateTable(Schema(kTable)));
+    KYRO_RETURN_IF_ERROR(transaction->CreateIndex(id, {.name = "kills_idx", .column = 3}).status());
+    KYRO_RETURN_IF_ERROR(transaction->Commit().status());
+  }
+  oracle.has_tables = 1;
+  return absl::OkStatus();
 }
 
-absl::Status WriteRow(Database& database, size_t writer, uint32_t number, uint32_t life) {
+absl::Status PutRow(Transaction& transaction, const TableSchema& table, const Row& row) {
+  KYRO_ASSIGN_OR_RETURN(const std::string key, EncodeKey(table, row));
+  KYRO_ASSIGN_OR_RETURN(const std::string bytes, EncodeRow(table, row));
+  return transaction.Put(table.id, key, bytes);
+}
+
+absl::StatusOr<CommitInfo> MakeCommit(Database& database, size_t writer, KillCommit commit) {
+  const Plan plan = PlanOf(writer, commit);
   std::unique_ptr<Transaction> transaction = database.Begin();
   const auto table = transaction->catalog()->FindTable(kTable);
-  const Row row = MakeRow(writer, number, life);
-  KYRO_ASSIGN_OR_RETURN(const std::string key, EncodeKey(*table, row));
-  KYRO_ASSIGN_OR_RETURN(const std::string bytes, EncodeRow(*table, row));
-  KYRO_RETURN_IF_ERROR(transaction->Put(table->id, key, bytes));
-  return transaction->Commit().status();
+  for (const auto& [row, is_put] : plan.rows) {
+    const Row values = MakeRow(writer, row, commit);
+    if (is_put) {
+      KYRO_RETURN_IF_ERROR(PutRow(*transaction, *table, values));
+    } else {
+      KYRO_ASSIGN_OR_RETURN(const std::string key, EncodeKey(*table, values));
+      KYRO_RETURN_IF_ERROR(transaction->Delete(table->id, key));
+    }
+  }
+  const auto scratch = transaction->catalog()->FindTable(kScratchTable);
+  if (scratch != nullptr && (plan.remakes_scratch_table || plan.drops_scratch_table)) {
+    KYRO_RETURN_IF_ERROR(transaction->DropTable(scratch->id));
+  }
+  if (plan.remakes_scratch_table) {
+    KYRO_RETURN_IF_ERROR(transaction->CreateTable(Schema(kScratchTable)).status());
+    const auto created = transaction->catalog()->FindTable(kScratchTable);
+    KYRO_RETURN_IF_ERROR(PutRow(*transaction, *created, MakeRow(0, 1, commit)));
+  }
+  if (plan.toggles_index) {
+    if (table->indexes.empty()) {
+      KYRO_RETURN_IF_ERROR(
+          transaction->CreateIndex(table->id, {.name = "kills_idx", .column = 3}).status());
+    } else {
+      KYRO_RETURN_IF_ERROR(transaction->DropIndex(table->id, table->indexes[0].id));
+    }
+  }
+  return transaction->Commit();
+}
+
+[[noreturn]] void GiveUp(uint32_t life, absl::string_view what) {
+  std::fprintf(stderr, "life %u: %s\n", life, std::string(what).c_str());
+  std::_Exit(4);
+}
+
+[[noreturn]] void WriteUntilKilled(Database& database, size_t writer, uint32_t life,
+                                   KillWriterState& state) {
+  for (;;) {
+    const KillCommit commit{state.acknowledged.load().number + 1, life};
+    const absl::StatusOr<CommitInfo> info = MakeCommit(database, writer, commit);
+    // A definition changed under it.
+    if (absl::IsAborted(info.status())) continue;
+    if (!info.ok()) GiveUp(life, info.status().ToString());
+    state.acknowledged = commit;
+    ApplyToOracle(writer, commit, state);
+  }
+}
+
+[[noreturn]] void MaintainUntilKilled(Database& database, uint32_t life, KillOracle& oracle) {
+  Random random(life);
+  const ObjectId table = database.Begin()->catalog()->FindTable(kTable)->id;
+  for (;;) {
+    absl::Status status;
+    switch (random.Uniform(3)) {
+      case 0:
+        status = database.Checkpoint();
+        ++oracle.checkpoint_count;
+        break;
+      case 1:
+        status = database.Compact(table);
+        ++oracle.compaction_count;
+        break;
+      default:
+        // As long as others write, it may not come to an end.
+        database.WaitForIndexes(absl::Milliseconds(5)).IgnoreError();
+    }
+    if (!status.ok()) GiveUp(life, status.ToString());
+  }
 }
 
 int Run(int argc, char** argv) {
@@ -148,44 +332,23 @@ int Run(int argc, char** argv) {
   options.knobs = {
       {"write_buffer_bytes", 1 << 17}, {"run_count_max", 2}, {"log_retention_bytes", 0}};
   absl::StatusOr<std::unique_ptr<Database>> opened = Database::Open(argv[1], options);
-  if (!opened.ok()) {
-    std::fprintf(stderr, "life %u: open failed: %s\n", life, opened.status().ToString().c_str());
-    return 4;
-  }
+  if (!opened.ok()) GiveUp(life, absl::StrCat("open failed: ", opened.status().ToString()));
   Database& database = **opened;
-  uint32_t found[kKillWriterCount] = {};
-  if (const std::string wrong = Verify(database, oracle, found); !wrong.empty()) {
+  if (const std::string wrong = Verify(database, oracle); !wrong.empty()) {
     std::fprintf(stderr, "life %u: %s\n", life, wrong.c_str());
     return 3;
   }
   if (absl::string_view(argv[5]) == "verify") return 0;
-  if (const absl::Status status = CreateTable(database); !status.ok()) {
-    std::fprintf(stderr, "life %u: %s\n", life, status.ToString().c_str());
-    return 4;
-  }
-  for (size_t writer = 0; writer < kKillWriterCount; ++writer) {
-    // A last row that was written but not acknowledged counts from now on.
-    if (found[writer] > oracle.acknowledged[writer]) {
-      oracle.row_life[writer][found[writer]] = oracle.verified_life.load();
-      oracle.acknowledged[writer] = found[writer];
-    }
+  if (const absl::Status status = CreateTable(database, oracle); !status.ok()) {
+    GiveUp(life, status.ToString());
   }
   oracle.verified_life = life;
   std::vector<std::thread> threads;
   for (size_t writer = 0; writer < kKillWriterCount; ++writer) {
-    threads.emplace_back([&, writer] {
-      for (uint32_t number = found[writer] + 1; number < kKillRowsMax; ++number) {
-        if (const absl::Status status = WriteRow(database, writer, number, life); !status.ok()) {
-          std::fprintf(stderr, "life %u: %s\n", life, status.ToString().c_str());
-          std::_Exit(4);
-        }
-        oracle.row_life[writer][number] = life;
-        oracle.acknowledged[writer] = number;
-      }
-    });
+    threads.emplace_back(
+        [&, writer] { WriteUntilKilled(database, writer, life, oracle.writers[writer]); });
   }
-  for (std::thread& thread : threads) thread.join();
-  return 0;
+  MaintainUntilKilled(database, life, oracle);
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "tests/engine/crash/workload.h"
 
+#include <cmath>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -13,6 +15,8 @@ namespace kyrodb::engine {
 namespace {
 
 constexpr absl::string_view kTable = "crash";
+constexpr absl::string_view kSecondTable = "second";
+constexpr absl::string_view kIndex = "crash_idx";
 constexpr uint32_t kDimensions = 3;
 constexpr uint64_t kIdCount = 12;
 
@@ -48,46 +52,75 @@ absl::StatusOr<CrashModel> ReadAll(Transaction& transaction, const TableSchema& 
 // Empty, or how point look-ups or the vector index differ from `expected`.
 std::string CheckAccessPaths(Transaction& transaction, const TableSchema& table,
                              const CrashModel& expected) {
-  uint64_t with_vector = 0;
+  std::map<std::string, double> distances;
+  const std::vector<float> query(kDimensions, 0.5f);
   for (int64_t id = 0; id <= static_cast<int64_t>(kIdCount); ++id) {
     const absl::StatusOr<std::optional<std::string>> found =
         transaction.Get(table.id, EncodeRowId(id));
     if (!found.ok()) return found.status().ToString();
-    auto it = expected.find(id);
+    const auto it = expected.find(id);
     if (found->has_value() != (it != expected.end())) {
       return absl::StrCat("point look-up of ", id, " and scan differ");
     }
-    if (it != expected.end() && !it->second.embedding.empty()) ++with_vector;
+    if (it == expected.end()) continue;
+    const absl::StatusOr<CrashRow> row = ToCrashRow(table, **found);
+    if (!row.ok()) return row.status().ToString();
+    if (*row != it->second) return absl::StrCat("point look-up of ", id, " finds another row");
+    if (it->second.embedding.empty()) continue;
+    double sum = 0;
+    for (const float x : it->second.embedding) sum += (x - 0.5) * (x - 0.5);
+    distances[EncodeRowId(id)] = std::sqrt(sum);
   }
   if (table.indexes.empty()) return "";
-  const std::vector<float> query(kDimensions, 0.5f);
   const absl::StatusOr<NearestAnswer> answer = transaction.Nearest(
       {.table = table.id, .index = table.indexes[0].id, .query = query, .limit = 100},
       [](absl::string_view, absl::string_view) { return true; });
   if (!answer.ok()) return answer.status().ToString();
-  if (answer->neighbors.size() != with_vector) {
-    return absl::StrCat("vector index finds ", answer->neighbors.size(), " rows of ", with_vector);
+  for (const NearestNeighbor& neighbor : answer->neighbors) {
+    const auto it = distances.find(neighbor.key);
+    if (it == distances.end() || std::abs(it->second - neighbor.distance) > 1e-4) {
+      return "the vector index gives a row that is not there, or twice, or at a wrong distance";
+    }
+    distances.erase(it);
+  }
+  if (!distances.empty()) {
+    return absl::StrCat("the vector index does not find ", distances.size(), " rows");
   }
   return "";
+}
+
+// The body of the second table's row; empty without the table, or what is wrong with it.
+absl::StatusOr<std::string> ReadSecondTable(Transaction& transaction) {
+  const auto table = transaction.catalog()->FindTable(kSecondTable);
+  if (table == nullptr) return std::string();
+  KYRO_ASSIGN_OR_RETURN(const CrashModel rows, ReadAll(transaction, *table));
+  if (rows.size() != 1) {
+    return absl::DataLossError(absl::StrCat("second table has ", rows.size(), " rows"));
+  }
+  return rows.begin()->second.body;
+}
+
+TableSchema Schema(absl::string_view name) {
+  TableSchema schema{.name = std::string(name)};
+  schema.columns.push_back({.name = "id", .type = {TypeId::kBigint}});
+  schema.columns.push_back({.name = "body", .type = {TypeId::kText}});
+  schema.columns.push_back({.name = "embedding", .type = {TypeId::kVector, kDimensions}});
+  schema.primary_key = {0};
+  return schema;
 }
 
 }  // namespace
 
 absl::Status CrashHistory::CreateTable(Database& database) {
   std::unique_ptr<Transaction> transaction = database.Begin();
-  TableSchema schema{.name = std::string(kTable)};
-  schema.columns.push_back({.name = "id", .type = {TypeId::kBigint}});
-  schema.columns.push_back({.name = "body", .type = {TypeId::kText}});
-  schema.columns.push_back({.name = "embedding", .type = {TypeId::kVector, kDimensions}});
-  schema.primary_key = {0};
   states_.push_back({});
-  KYRO_ASSIGN_OR_RETURN(const ObjectId table, transaction->CreateTable(std::move(schema)));
+  KYRO_ASSIGN_OR_RETURN(const ObjectId table, transaction->CreateTable(Schema(kTable)));
   KYRO_RETURN_IF_ERROR(transaction->Commit().status());
   acknowledged_ = 1;
   transaction = database.Begin();
-  states_.push_back({});
+  states_.push_back({.rows = {}, .has_index = true, .second_table = {}});
   KYRO_RETURN_IF_ERROR(
-      transaction->CreateIndex(table, {.name = "crash_idx", .column = 2}).status());
+      transaction->CreateIndex(table, {.name = std::string(kIndex), .column = 2}).status());
   KYRO_RETURN_IF_ERROR(transaction->Commit().status());
   acknowledged_ = 2;
   return absl::OkStatus();
@@ -96,18 +129,18 @@ absl::Status CrashHistory::CreateTable(Database& database) {
 absl::Status CrashHistory::Commit(Database& database) {
   const uint64_t number = states_.size();
   Random random(SplitMix64(seed_ ^ SplitMix64(number)) ^ timeline_);
-  CrashModel next = states_.back();
+  CrashState next = states_.back();
   std::unique_ptr<Transaction> transaction = database.Begin();
   const std::shared_ptr<const TableSchema> table = transaction->catalog()->FindTable(kTable);
   if (table == nullptr) return absl::InternalError("table is gone");
   const auto put = [&](int64_t id, CrashRow row) {
-    next[id] = row;
+    next.rows[id] = row;
     return PutRow(*transaction, *table, id, row);
   };
   for (uint64_t n = random.Uniform(4); n > 0; --n) {
     const auto id = static_cast<int64_t>(1 + random.Uniform(kIdCount));
     if (random.OneIn(4)) {
-      next.erase(id);
+      next.rows.erase(id);
       KYRO_RETURN_IF_ERROR(transaction->Delete(table->id, EncodeRowId(id)));
       continue;
     }
@@ -123,6 +156,26 @@ absl::Status CrashHistory::Commit(Database& database) {
     KYRO_RETURN_IF_ERROR(put(id, std::move(row)));
   }
   KYRO_RETURN_IF_ERROR(put(0, {.body = absl::StrCat(number, " ", timeline_), .embedding = {}}));
+  if (random.OneIn(8)) {
+    if (const auto second = transaction->catalog()->FindTable(kSecondTable)) {
+      KYRO_RETURN_IF_ERROR(transaction->DropTable(second->id));
+      next.second_table.clear();
+    } else {
+      next.second_table = absl::StrCat("second table of ", number, " ", timeline_);
+      KYRO_RETURN_IF_ERROR(transaction->CreateTable(Schema(kSecondTable)).status());
+      const auto created = transaction->catalog()->FindTable(kSecondTable);
+      KYRO_RETURN_IF_ERROR(
+          PutRow(*transaction, *created, 1, {.body = next.second_table, .embedding = {}}));
+    }
+  } else if (random.OneIn(16)) {
+    if (table->indexes.empty()) {
+      KYRO_RETURN_IF_ERROR(
+          transaction->CreateIndex(table->id, {.name = std::string(kIndex), .column = 2}).status());
+    } else {
+      KYRO_RETURN_IF_ERROR(transaction->DropIndex(table->id, table->indexes[0].id));
+    }
+    next.has_index = table->indexes.empty();
+  }
   states_.push_back(std::move(next));
   const absl::Status status = transaction->Commit().status();
   if (status.ok()) {
@@ -153,9 +206,19 @@ std::string CrashHistory::VerifyAndContinue(Database& database) {
     if (number > attempted()) {
       return absl::StrCat("commit ", number, " was never made, the last was ", attempted());
     }
-    if (*rows != states_[number]) {
+    const CrashState& expected = states_[number];
+    if (*rows != expected.rows) {
       return absl::StrCat("rows are not those after commit ", number, ": ", rows->size(),
-                          " rows, expected ", states_[number].size());
+                          " rows, expected ", expected.rows.size());
+    }
+    if (table->indexes.empty() == expected.has_index) {
+      return absl::StrCat("the index is not as after commit ", number);
+    }
+    const absl::StatusOr<std::string> second = ReadSecondTable(*transaction);
+    if (!second.ok()) return second.status().ToString();
+    if (*second != expected.second_table) {
+      return absl::StrCat("the second table is not that after commit ", number, ": \"", *second,
+                          "\", expected \"", expected.second_table, "\"");
     }
     if (std::string wrong = CheckAccessPaths(*transaction, *table, *rows); !wrong.empty()) {
       return wrong;

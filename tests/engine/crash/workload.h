@@ -15,13 +15,21 @@
 
 namespace kyrodb::engine {
 
-// Rows by id. Each commit upserts some, deletes some, and sets row 0 to its own number.
+// Rows by id. Each commit upserts some, deletes some, and sets row 0 to its own number; now and
+// then one changes definitions as well.
 struct CrashRow {
   std::string body;
   std::vector<float> embedding;
   bool operator==(const CrashRow&) const = default;
 };
 using CrashModel = std::map<int64_t, CrashRow>;
+
+struct CrashState {
+  CrashModel rows;
+  bool has_index = false;
+  // The body of the only row of a second table that comes and goes; empty: there is none.
+  std::string second_table;
+};
 
 // A history: commits of one or more timelines (a new one begins at each recovery). A commit's
 // content depends on its number and its timeline, so that a commit of a dead timeline is
@@ -37,8 +45,8 @@ class CrashHistory {
   absl::Status Commit(Database& database);
 
   // What the database must hold is the state after n commits, acknowledged <= n <= attempted.
-  // Compares everything: rows by scan and by point look-up, and the vector index's answer. Empty,
-  // or what is wrong. On success the history goes on from there on a new timeline.
+  // Compares everything: definitions, rows by scan and by point look-up, and the vector index's
+  // answer. Empty, or what is wrong. On success the history goes on from there on a new timeline.
   std::string VerifyAndContinue(Database& database);
 
   uint64_t acknowledged() const { return acknowledged_; }
@@ -49,7 +57,7 @@ class CrashHistory {
   uint64_t timeline_ = 1;
   uint64_t acknowledged_ = 0;
   // states_[n]: after n commits of this timeline.
-  std::vector<CrashModel> states_{CrashModel{}};
+  std::vector<CrashState> states_{CrashState{}};
 };
 
 }  // namespace kyrodb::engine
