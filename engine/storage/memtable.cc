@@ -7,143 +7,123 @@
 #include "engine/base/status.h"
 
 namespace kyrodb::engine {
+namespace {
 
-// A node lies in the arena as: header, one link per level, the key's bytes, the value's bytes.
-struct MemTable::Node {
-  Lsn lsn;
-  uint64_t value_size;
-  uint32_t key_size;
-  uint16_t height;
-  EntryKind kind;
+size_t RoundUp(size_t size_bytes) { return (size_bytes + 7) & ~size_t{7}; }
 
-  std::atomic<Node*>* links() { return reinterpret_cast<std::atomic<Node*>*>(this + 1); }
-  const std::atomic<Node*>* links() const {
-    return reinterpret_cast<const std::atomic<Node*>*>(this + 1);
-  }
-  const char* bytes() const { return reinterpret_cast<const char*>(links() + height); }
-  absl::string_view key() const { return {bytes(), key_size}; }
-  absl::string_view value() const { return {bytes() + key_size, value_size}; }
-
-  Node* Next(int level) const { return links()[level].load(std::memory_order_acquire); }
-};
-
-MemTable::MemTable()
-    // The heights need no secret: any fixed seed gives the expected logarithm.
-    : random_(0x6B79726F), head_(NewNode(kHeightMax, 0, EntryKind::kDelete, "", "")) {}
-
-MemTable::Node* MemTable::NewNode(int height, Lsn lsn, EntryKind kind, absl::string_view key,
-                                  absl::string_view value) {
-  static_assert(alignof(Node) == alignof(std::atomic<Node*>));
-  const size_t links_bytes = static_cast<size_t>(height) * sizeof(std::atomic<Node*>);
-  char* memory = arena_.Allocate(sizeof(Node) + links_bytes + key.size() + value.size());
-  Node* node = new (memory) Node{.lsn = lsn,
-                                 .value_size = value.size(),
-                                 .key_size = static_cast<uint32_t>(key.size()),
-                                 .height = static_cast<uint16_t>(height),
-                                 .kind = kind};
-  for (int level = 0; level < height; ++level) {
-    new (node->links() + level) std::atomic<Node*>(nullptr);
-  }
-  char* bytes = memory + sizeof(Node) + links_bytes;
-  if (!key.empty()) std::memcpy(bytes, key.data(), key.size());
-  if (!value.empty()) std::memcpy(bytes + key.size(), value.data(), value.size());
-  return node;
+VersionNode* MakeVersion(char* memory, Lsn lsn, EntryKind kind, absl::string_view value,
+                         VersionNode* older) {
+  auto* version = new (memory) VersionNode(lsn, kind, value.size(), older);
+  if (!value.empty()) std::memcpy(memory + sizeof(VersionNode), value.data(), value.size());
+  return version;
 }
 
-int MemTable::RandomHeight() {
-  // Each level has a quarter of the nodes of the one below.
-  int height = 1;
-  for (uint64_t bits = random_.Next(); height < kHeightMax && (bits & 3) == 0; bits >>= 2) ++height;
-  return height;
-}
+}  // namespace
 
-const MemTable::Node* MemTable::FindNotBefore(absl::string_view key, Lsn lsn, Node** before) const {
-  Node* node = head_;
-  int level = height_.load(std::memory_order_relaxed) - 1;
-  while (true) {
-    Node* next = node->Next(level);
-    if (next != nullptr && CompareInternal(next->key(), next->lsn, key, lsn) < 0) {
-      node = next;
-      continue;
-    }
-    if (before != nullptr) before[level] = node;
-    if (level == 0) return next;
-    --level;
-  }
-}
-
-void MemTable::Add(Lsn lsn, EntryKind kind, absl::string_view key, absl::string_view value) {
-  KYRO_CHECK(lsn > 0 && key.size() <= UINT32_MAX);
-  if (kind == EntryKind::kDelete) value = {};
-  Node* before[kHeightMax];
-  FindNotBefore(key, lsn, before);
-  const int height = RandomHeight();
-  const int old_height = height_.load(std::memory_order_relaxed);
-  for (int level = old_height; level < height; ++level) before[level] = head_;
-  // A reader that sees the new height before the new links finds null at the head and goes down.
-  if (height > old_height) height_.store(height, std::memory_order_relaxed);
-
+void MemTable::CountEntry(Lsn lsn) {
   if (min_lsn() == 0 || lsn < min_lsn()) min_lsn_.store(lsn, std::memory_order_relaxed);
   if (lsn > max_lsn_.load(std::memory_order_relaxed)) {
     max_lsn_.store(lsn, std::memory_order_release);
   }
-  Node* node = NewNode(height, lsn, kind, key, value);
-  for (int level = 0; level < height; ++level) {
-    node->links()[level].store(before[level]->Next(level), std::memory_order_relaxed);
-    before[level]->links()[level].store(node, std::memory_order_release);
+  entry_count_.store(entry_count() + 1, std::memory_order_relaxed);
+}
+
+void MemTable::Add(Lsn lsn, EntryKind kind, absl::string_view key, absl::string_view value,
+                   uint64_t hash) {
+  KYRO_CHECK(lsn > 0 && key.size() <= UINT32_MAX);
+  KYRO_DCHECK(hash == KeyHash(key));
+  if (kind == EntryKind::kDelete) value = {};
+  CountEntry(lsn);
+  if (KeyNode* node = table_.Find(key, hash)) {
+    // Versions stand from new to old; a new one mostly comes first.
+    std::atomic<VersionNode*>* link = &node->newest;
+    VersionNode* older = link->load(std::memory_order_relaxed);
+    while (older != nullptr && older->lsn > lsn) {
+      link = &older->older;
+      older = link->load(std::memory_order_relaxed);
+    }
+    char* memory = arena_.Allocate(sizeof(VersionNode) + value.size());
+    link->store(MakeVersion(memory, lsn, kind, value, older), std::memory_order_release);
+    return;
   }
-  entry_count_.fetch_add(1, std::memory_order_relaxed);
+  const size_t key_bytes = RoundUp(sizeof(KeyNode) + key.size());
+  char* memory = arena_.Allocate(key_bytes + sizeof(VersionNode) + value.size());
+  VersionNode* version = MakeVersion(memory + key_bytes, lsn, kind, value, nullptr);
+  auto* node = new (memory) KeyNode(key.size(), version);
+  if (!key.empty()) std::memcpy(memory + sizeof(KeyNode), key.data(), key.size());
+  tree_.Insert(node);
+  table_.Insert(node, hash);
 }
 
-std::optional<MemTable::Found> MemTable::Get(absl::string_view key, Lsn snapshot) const {
-  const Node* node = FindNotBefore(key, snapshot, nullptr);
-  if (node == nullptr || node->key() != key) return std::nullopt;
-  return Found{.kind = node->kind, .value = node->value(), .lsn = node->lsn};
-}
-
-Lsn MemTable::LatestLsn(absl::string_view key) const {
-  const std::optional<Found> found = Get(key, kLsnMax);
-  return found ? found->lsn : 0;
+void MemTable::AddRangeDelete(Lsn lsn, absl::string_view begin, absl::string_view end) {
+  KYRO_CHECK(lsn > 0);
+  CountEntry(lsn);
+  char* memory = arena_.Allocate(sizeof(RangeDelete) + begin.size() + end.size());
+  char* bytes = memory + sizeof(RangeDelete);
+  if (!begin.empty()) std::memcpy(bytes, begin.data(), begin.size());
+  if (!end.empty()) std::memcpy(bytes + begin.size(), end.data(), end.size());
+  range_deletes_.store(new (memory)
+                           RangeDelete{.lsn = lsn,
+                                       .begin = {bytes, begin.size()},
+                                       .end = {bytes + begin.size(), end.size()},
+                                       .older = range_deletes_.load(std::memory_order_relaxed)},
+                       std::memory_order_release);
 }
 
 std::optional<absl::string_view> MemTable::KeyBefore(std::optional<absl::string_view> bound) const {
-  const Node* node = head_;
-  for (int level = height_.load(std::memory_order_relaxed) - 1; level >= 0;) {
-    const Node* next = node->Next(level);
-    if (next != nullptr && (!bound || next->key() < *bound)) {
-      node = next;
-    } else {
-      --level;
-    }
-  }
-  if (node == head_) return std::nullopt;
-  return node->key();
+  KeyTree::Cursor cursor(&tree_);
+  cursor.SeekBefore(bound);
+  if (cursor.current() == nullptr) return std::nullopt;
+  return cursor.current()->key();
 }
 
 class MemTableIterator : public InternalIterator {
  public:
-  explicit MemTableIterator(std::shared_ptr<const MemTable> table) : table_(std::move(table)) {}
+  explicit MemTableIterator(std::shared_ptr<const MemTable> table)
+      : table_(std::move(table)), cursor_(&table_->tree_) {}
 
   void Seek(absl::string_view key) override {
-    node_ = table_->FindNotBefore(key, kLsnMax, nullptr);
+    cursor_.Seek(key);
+    TakeKey();
   }
-  void SeekToFirst() override { node_ = table_->head_->Next(0); }
+  void SeekToFirst() override {
+    cursor_.SeekToFirst();
+    TakeKey();
+  }
   void SeekBefore(std::optional<absl::string_view> bound) override {
-    const std::optional<absl::string_view> key = table_->KeyBefore(bound);
-    node_ = key ? table_->FindNotBefore(*key, kLsnMax, nullptr) : nullptr;
+    cursor_.SeekBefore(bound);
+    TakeKey();
   }
-  bool Valid() const override { return node_ != nullptr; }
-  void Next() override { node_ = node_->Next(0); }
-  void PrevKey() override { SeekBefore(node_->key()); }
-  absl::string_view key() const override { return node_->key(); }
-  Lsn lsn() const override { return node_->lsn; }
-  EntryKind kind() const override { return node_->kind; }
-  absl::string_view value() const override { return node_->value(); }
+  bool Valid() const override { return version_ != nullptr; }
+  void Next() override {
+    version_ = version_->older.load(std::memory_order_acquire);
+    if (version_ != nullptr) return;
+    cursor_.Next();
+    TakeKey();
+  }
+  void PrevKey() override {
+    cursor_.Prev();
+    TakeKey();
+  }
+  absl::string_view key() const override { return key_; }
+  Lsn lsn() const override { return version_->lsn; }
+  EntryKind kind() const override { return version_->kind(); }
+  absl::string_view value() const override { return version_->value(); }
   absl::Status status() const override { return absl::OkStatus(); }
 
  private:
+  void TakeKey() {
+    const KeyNode* node = cursor_.current();
+    version_ = nullptr;
+    if (node == nullptr) return;
+    key_ = node->key();
+    version_ = node->newest.load(std::memory_order_acquire);
+  }
+
   const std::shared_ptr<const MemTable> table_;
-  const MemTable::Node* node_ = nullptr;
+  KeyTree::Cursor cursor_;
+  absl::string_view key_;
+  const VersionNode* version_ = nullptr;
 };
 
 std::unique_ptr<InternalIterator> NewMemTableIterator(std::shared_ptr<const MemTable> table) {

@@ -1,12 +1,14 @@
 // Goal:   the memtable finds, at every snapshot, exactly what was added, while it is being written.
 // Method: comparison with an ordered map over random keys, versions and snapshots; readers that
-// check
-//         invariants while a writer adds (also under ThreadSanitizer).
+//         check invariants while a writer adds (also under ThreadSanitizer).
 #include "engine/storage/memtable.h"
 
 #include <atomic>
+#include <string>
 #include <thread>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "tests/engine/storage/model.h"
 #include "tests/engine/storage/test_seed.h"
 
@@ -104,6 +106,154 @@ TEST(MemTableTest, AgreesWithAMapAtEverySnapshot) {
       EXPECT_EQ(IteratorLines(*iterator), ModelLines(model, key));
     }
   }
+}
+
+// Keys that share long beginnings, stop inside one another and use few or all bytes: every kind of
+// node of the tree is split, grown and copied.
+std::string ShapedKey(Random& random) {
+  static const std::string kStems[] = {
+      "", "a", "user", std::string(40, 'u'), "user/00000000", std::string("\0\0\0\0\0", 5)};
+  std::string key = kStems[random.Uniform(std::size(kStems))];
+  if (!key.empty()) key.resize(random.Uniform(key.size() + 1));
+  const uint64_t tail = random.Uniform(6);
+  const uint64_t alphabet = random.OneIn(2) ? 256 : 3;
+  for (uint64_t i = 0; i < tail; ++i) key.push_back(static_cast<char>(random.Uniform(alphabet)));
+  return key;
+}
+
+TEST(MemTableTest, AgreesWithAMapForKeysOfEveryShape) {
+  Random random(TestSeed());
+  for (const uint64_t count : {1, 5, 17, 49, 300, 20000}) {
+    Model model;
+    auto table = std::make_shared<MemTable>();
+    for (Lsn lsn = 1; lsn <= count; ++lsn) {
+      const std::string key = ShapedKey(random);
+      table->Add(lsn, EntryKind::kPut, key, absl::StrCat(lsn));
+      model[key][lsn] = {.kind = EntryKind::kPut, .value = absl::StrCat(lsn)};
+    }
+    const auto iterator = NewMemTableIterator(table);
+    iterator->SeekToFirst();
+    EXPECT_EQ(IteratorLines(*iterator), ModelLines(model));
+    for (int probe = 0; probe < 3000; ++probe) {
+      const std::string key = ShapedKey(random);
+      const auto at = model.lower_bound(key);
+      EXPECT_EQ(table->Get(key, kLsnMax).has_value(), at != model.end() && at->first == key);
+      iterator->Seek(key);
+      ASSERT_EQ(iterator->Valid(), at != model.end());
+      if (iterator->Valid()) {
+        ASSERT_EQ(iterator->key(), at->first);
+      }
+      const auto before = table->KeyBefore(key);
+      ASSERT_EQ(before.has_value(), at != model.begin());
+      if (before) {
+        ASSERT_EQ(*before, std::prev(at)->first);
+      }
+      // Steps in both directions from anywhere.
+      auto step = at;
+      for (int i = 0; i < 8 && iterator->Valid(); ++i) {
+        if (random.OneIn(2)) {
+          iterator->PrevKey();
+          ASSERT_EQ(iterator->Valid(), step != model.begin());
+          if (iterator->Valid()) --step;
+        } else {
+          // The only version of the key, unless it was drawn more than once.
+          for (size_t versions = step->second.size(); versions > 0; --versions) iterator->Next();
+          ++step;
+          ASSERT_EQ(iterator->Valid(), step != model.end());
+        }
+        if (iterator->Valid()) {
+          ASSERT_EQ(iterator->key(), step->first);
+        }
+      }
+    }
+    std::string backwards, expected_backwards;
+    iterator->SeekBefore(std::nullopt);
+    for (; iterator->Valid(); iterator->PrevKey()) {
+      absl::StrAppend(&backwards, iterator->key(), "@", iterator->lsn(), "\n");
+    }
+    for (auto it = model.rbegin(); it != model.rend(); ++it) {
+      absl::StrAppend(&expected_backwards, it->first, "@", it->second.begin()->first, "\n");
+    }
+    EXPECT_EQ(backwards, expected_backwards);
+    EXPECT_EQ(*table->KeyBefore(std::nullopt), model.rbegin()->first);
+  }
+}
+
+TEST(MemTableTest, RangeDeletesAreListedFromNewToOld) {
+  MemTable table;
+  EXPECT_EQ(table.range_deletes(), nullptr);
+  table.AddRangeDelete(7, "b", "d");
+  table.AddRangeDelete(9, "c", "");
+  EXPECT_FALSE(table.empty());
+  EXPECT_EQ(table.min_lsn(), 7u);
+  EXPECT_EQ(table.max_lsn(), 9u);
+  const MemTable::RangeDelete* newest = table.range_deletes();
+  ASSERT_NE(newest, nullptr);
+  EXPECT_EQ(newest->lsn, 9u);
+  EXPECT_EQ(newest->begin, "c");
+  EXPECT_EQ(newest->end, "");
+  ASSERT_NE(newest->older, nullptr);
+  EXPECT_EQ(newest->older->begin, "b");
+  EXPECT_EQ(newest->older->end, "d");
+  EXPECT_EQ(newest->older->older, nullptr);
+}
+
+// The order of the keys changes at every place while readers walk: nothing published before a
+// search began may be missed, and nothing may stand out of order.
+TEST(MemTableTest, ReadersMissNoKeyWhileTheTreeGrows) {
+  Random random(TestSeed());
+  std::vector<std::string> keys;
+  {
+    Model seen;
+    while (keys.size() < 6000) {
+      std::string key = ShapedKey(random);
+      if (seen.try_emplace(key).second) keys.push_back(std::move(key));
+    }
+  }
+  auto table = std::make_shared<MemTable>();
+  std::atomic<uint64_t> published{0};
+  std::atomic<uint64_t> wrong{0};
+  std::atomic<int> started{0};
+  {
+    std::vector<std::jthread> readers;
+    for (uint64_t seed = 1; seed <= 3; ++seed) {
+      readers.emplace_back([&, seed] {
+        Random reader_random(seed);
+        const auto iterator = NewMemTableIterator(table);
+        uint64_t count = 0;
+        started.fetch_add(1);
+        while (count < keys.size()) {
+          count = published.load(std::memory_order_acquire);
+          if (count == 0) continue;
+          const std::string& key = keys[reader_random.Uniform(count)];
+          const std::string& other = keys[reader_random.Uniform(count)];
+          if (!table->Get(key, kLsnMax)) wrong.fetch_add(1);
+          iterator->Seek(key);
+          if (!iterator->Valid() || iterator->key() != key) wrong.fetch_add(1);
+          if (other < key) {
+            const auto before = table->KeyBefore(key);
+            if (!before || *before < other || *before >= key) wrong.fetch_add(1);
+          }
+          if (!reader_random.OneIn(64)) continue;
+          uint64_t met = 0;
+          std::string last;
+          for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) {
+            if (met > 0 && iterator->key() <= last) wrong.fetch_add(1);
+            last = std::string(iterator->key());
+            if (iterator->lsn() <= count) ++met;
+          }
+          if (met != count) wrong.fetch_add(1);
+        }
+      });
+    }
+    while (started.load() < 3) std::this_thread::yield();
+    for (uint64_t i = 0; i < keys.size(); ++i) {
+      if (i % 64 == 0) std::this_thread::yield();
+      table->Add(i + 1, EntryKind::kPut, keys[i], "v");
+      published.store(i + 1, std::memory_order_release);
+    }
+  }
+  EXPECT_EQ(wrong.load(), 0u);
 }
 
 // Key i gets its versions in rounds: at LSN r * kKeys + i + 1, with the value that says so. A
