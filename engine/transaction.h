@@ -40,6 +40,8 @@ class Transaction {
 
   // The value of one key, nullopt when absent. A table's space has the table's id.
   virtual absl::StatusOr<std::optional<std::string>> Get(ObjectId space, absl::string_view key) = 0;
+  // The same into `value`, whose memory is used again: false, and `value` as it was, when absent.
+  virtual absl::StatusOr<bool> Get(ObjectId space, absl::string_view key, std::string* value) = 0;
   // Later writes of this transaction may or may not be seen by an iterator that is already open.
   virtual absl::StatusOr<std::unique_ptr<Iterator>> Scan(ObjectId space, const KeyRange& range,
                                                          const ScanOptions& options = {}) = 0;

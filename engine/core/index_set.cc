@@ -51,9 +51,10 @@ absl::Status IndexSlot::Load(const SegmentFile& file, absl::string_view bytes,
         return absl::OkStatus();
       }));
   std::sort(changes.begin(), changes.end());
+  std::string row;
   for (const auto& [lsn, key] : changes) {
-    KYRO_ASSIGN_OR_RETURN(const std::optional<VersionedValue> found, space.Get(key, visible));
-    column->Apply(lsn, key, found.has_value() ? VectorOf(found->value) : absl::string_view());
+    KYRO_ASSIGN_OR_RETURN(const Lsn found, space.Get(key, visible, &row));
+    column->Apply(lsn, key, found > 0 ? VectorOf(row) : absl::string_view());
   }
   absl::MutexLock lock(&mutex_);
   persisted_ = file;

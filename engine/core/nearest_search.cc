@@ -140,6 +140,7 @@ absl::StatusOr<NearestAnswer> TransactionImpl::Nearest(const NearestRequest& req
   const uint64_t total = ready.column->graph_count() + ready.column->tail_count();
   size_t wanted = std::min<uint64_t>(request.limit, total + 1) + own_count;
   absl::flat_hash_set<std::string> seen;
+  std::string row;
   size_t passed = 0;
   for (;;) {
     KYRO_ASSIGN_OR_RETURN(
@@ -149,11 +150,10 @@ absl::StatusOr<NearestAnswer> TransactionImpl::Nearest(const NearestRequest& req
     for (const IndexCandidate& candidate : found.candidates) {
       if (!seen.insert(candidate.key).second) continue;
       if (own != nullptr && own->contains(candidate.key)) continue;
-      KYRO_ASSIGN_OR_RETURN(const std::optional<VersionedValue> row,
-                            committed->Get(candidate.key, view_.snapshot));
-      if (!row.has_value()) continue;
+      KYRO_ASSIGN_OR_RETURN(const Lsn lsn, committed->Get(candidate.key, view_.snapshot, &row));
+      if (lsn == 0) continue;
       const size_t before = statistics.filtered_out;
-      KYRO_RETURN_IF_ERROR(consider(ranking, candidate.key, row->value));
+      KYRO_RETURN_IF_ERROR(consider(ranking, candidate.key, row));
       if (statistics.filtered_out == before) ++passed;
     }
     // Candidates come nearest first: once `limit` of them pass, no other row can be nearer. When

@@ -88,17 +88,36 @@ absl::StatusOr<std::shared_ptr<KeySpace>> TransactionImpl::CommittedSpace(Object
   return context_->spaces->Find(space, view_.snapshot);
 }
 
+absl::StatusOr<const KeySpace*> TransactionImpl::ReadSpace(ObjectId space) {
+  if (read_catalog_ != catalog_ || read_space_id_ != space) {
+    KYRO_ASSIGN_OR_RETURN(read_space_, CommittedSpace(space));
+    read_space_id_ = space;
+    read_catalog_ = catalog_;
+  }
+  return read_space_.get();
+}
+
+absl::StatusOr<bool> TransactionImpl::Get(ObjectId space, absl::string_view key,
+                                          std::string* value) {
+  KYRO_RETURN_IF_ERROR(CheckOpen());
+  KYRO_ASSIGN_OR_RETURN(const KeySpace* committed, ReadSpace(space));
+  if (!writes_.empty()) {
+    if (const Write* write = writes_.Find(space, key)) {
+      if (!write->is_delete) *value = write->value;
+      return !write->is_delete;
+    }
+  }
+  if (committed == nullptr) return false;
+  KYRO_ASSIGN_OR_RETURN(const Lsn lsn, committed->Get(key, view_.snapshot, value));
+  return lsn > 0;
+}
+
 absl::StatusOr<std::optional<std::string>> TransactionImpl::Get(ObjectId space,
                                                                 absl::string_view key) {
-  KYRO_RETURN_IF_ERROR(CheckOpen());
-  KYRO_ASSIGN_OR_RETURN(const std::shared_ptr<KeySpace> committed, CommittedSpace(space));
-  if (const Write* write = writes_.Find(space, key)) {
-    return write->is_delete ? std::nullopt : std::optional<std::string>(write->value);
-  }
-  if (committed == nullptr) return std::nullopt;
-  KYRO_ASSIGN_OR_RETURN(std::optional<VersionedValue> found, committed->Get(key, view_.snapshot));
-  if (!found.has_value()) return std::nullopt;
-  return std::move(found->value);
+  std::string value;
+  KYRO_ASSIGN_OR_RETURN(const bool found, Get(space, key, &value));
+  if (!found) return std::nullopt;
+  return value;
 }
 
 absl::StatusOr<std::unique_ptr<Iterator>> TransactionImpl::Scan(ObjectId space,

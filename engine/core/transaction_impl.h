@@ -42,6 +42,7 @@ class TransactionImpl final : public Transaction {
   std::shared_ptr<const Catalog> catalog() const override { return catalog_; }
 
   absl::StatusOr<std::optional<std::string>> Get(ObjectId space, absl::string_view key) override;
+  absl::StatusOr<bool> Get(ObjectId space, absl::string_view key, std::string* value) override;
   absl::StatusOr<std::unique_ptr<Iterator>> Scan(ObjectId space, const KeyRange& range,
                                                  const ScanOptions& options) override;
   absl::Status Put(ObjectId space, absl::string_view key, absl::string_view value) override;
@@ -66,6 +67,8 @@ class TransactionImpl final : public Transaction {
   absl::Status PutCatalog(absl::string_view key, absl::string_view value);
   // Null when the table was created by this transaction.
   absl::StatusOr<std::shared_ptr<KeySpace>> CommittedSpace(ObjectId space) const;
+  // The same, remembered from one call to the next.
+  absl::StatusOr<const KeySpace*> ReadSpace(ObjectId space);
   absl::StatusOr<std::shared_ptr<const TableSchema>> Table(ObjectId table) const;
 
   absl::StatusOr<ObjectId> NextObjectId();
@@ -80,6 +83,10 @@ class TransactionImpl final : public Transaction {
   bool open_ = true;
   std::shared_ptr<const Catalog> catalog_;
   WriteSet writes_;
+  // What `ReadSpace` found last, and the definitions that it was found under.
+  ObjectId read_space_id_ = kCatalogSpace;
+  std::shared_ptr<KeySpace> read_space_;
+  std::shared_ptr<const Catalog> read_catalog_;
   // The definitions that held before the write of that number.
   std::vector<std::pair<Mark, std::shared_ptr<const Catalog>>> catalog_history_;
 };

@@ -1,51 +1,19 @@
 #include "engine/storage/buffer_pool.h"
 
-#include <algorithm>
+#include <sys/mman.h>
 
-#include "absl/hash/hash.h"
+#include <algorithm>
 
 namespace kyrodb::engine {
 
-// One page. The table and the ring of its shard hold one reference each; every further one is
-// a pin. Counts itself in the pool's memory for as long as anyone holds it.
-struct PinnedPage::Frame {
-  Frame(std::pair<uint64_t, uint64_t> frame_key, std::atomic<uint64_t>& used, Gauge& gauge)
-      : key(frame_key),
-        words(new uint64_t[kPageBytes / sizeof(uint64_t)]),
-        used_bytes(used),
-        bytes(gauge) {
-    used_bytes.fetch_add(kPageBytes, std::memory_order_relaxed);
-    bytes.Add(kPageBytes);
-  }
-  ~Frame() {
-    used_bytes.fetch_sub(kPageBytes, std::memory_order_relaxed);
-    bytes.Add(-static_cast<int64_t>(kPageBytes));
-  }
-  Frame(const Frame&) = delete;
-  Frame& operator=(const Frame&) = delete;
-
-  const std::pair<uint64_t, uint64_t> key;
-  const std::unique_ptr<uint64_t[]> words;  // written by the loader only, before `loading` ends
-  std::atomic<uint64_t>& used_bytes;
-  Gauge& bytes;
-
-  // Guarded by the mutex of the shard.
-  bool loading = true;
-  bool referenced = false;
-  absl::Status status;
-};
-
-const char* PinnedPage::data() const { return reinterpret_cast<const char*>(frame_->words.get()); }
-const uint64_t* PinnedPage::words() const { return frame_->words.get(); }
-
 BufferPool::BufferPool(uint64_t capacity_bytes, MetricsRegistry& metrics)
     : capacity_bytes_(capacity_bytes),
-      hits_(metrics.counter("kyro_buffer_pool_hits_total", "page reads answered from memory")),
+      miss_curve_(capacity_bytes / kPageBytes, metrics),
+      hits_(metrics.counter("kyro_buffer_pool_hits_total",
+                            "uses of pages that were in memory, estimated from one page in 64")),
       misses_(metrics.counter("kyro_buffer_pool_misses_total", "page reads that went to disk")),
       evictions_(metrics.counter("kyro_buffer_pool_evictions_total",
                                  "pages that left to make room for others")),
-      ghost_hits_(metrics.counter("kyro_buffer_pool_ghost_hits_total",
-                                  "misses that a pool larger by an eighth would have hit")),
       bytes_(metrics.gauge("kyro_buffer_pool_bytes", "memory of pages in the pool")),
       capacity_(metrics.gauge("kyro_buffer_pool_capacity_bytes", "memory that pages may take")) {
   capacity_.Set(static_cast<int64_t>(capacity_bytes));
@@ -53,127 +21,172 @@ BufferPool::BufferPool(uint64_t capacity_bytes, MetricsRegistry& metrics)
 
 BufferPool::~BufferPool() = default;
 
-size_t BufferPool::ShardOf(const Key& key) {
-  // The table inside a shard uses the low bits of the same hash.
-  return (absl::Hash<Key>()(key) >> 32) & (kShardCount - 1);
+void BufferPool::Add(PageRegion* region) {
+  absl::MutexLock lock(&mutex_);
+  regions_.insert(region);
+  region_pages_ += region->page_count_;
+  ChooseHugePages();
+  if (huge_pages_) {
+    madvise(region->base_, region->page_count_ * kPageBytes, MADV_HUGEPAGE);
+  }
 }
 
-absl::StatusOr<PinnedPage> BufferPool::Pin(uint64_t file_number, uint64_t page_number,
-                                           Loader load) {
-  const Key key(file_number, page_number);
-  const size_t shard_index = ShardOf(key);
-  Shard& shard = shards_[shard_index];
-  std::shared_ptr<Frame> frame;
-  {
-    absl::MutexLock lock(&shard.mutex);
-    if (const auto it = shard.frames.find(key); it != shard.frames.end()) {
-      frame = it->second;
-      frame->referenced = true;
-      hits_.Add();
-      if (frame->loading) {
-        const auto loaded = [&frame] { return !frame->loading; };
-        shard.mutex.Await(absl::Condition(&loaded));
+void BufferPool::Remove(PageRegion* region) {
+  miss_curve_.Forget(region->id_);
+  absl::MutexLock lock(&mutex_);
+  regions_.erase(region);
+  region_pages_ -= region->page_count_;
+  std::erase_if(leaving_, [&](const Leaving& leaving) { return leaving.page.region == region; });
+  uint64_t dropped = 0;
+  std::erase_if(clock_, [&](const Resident& page) { return page.region == region; });
+  for (uint64_t page = 0; page < region->page_count_; ++page) {
+    const uint32_t state = region->states_[page].load(std::memory_order_relaxed);
+    if ((state & PageRegion::kStatusMask) != PageRegion::kAbsent) ++dropped;
+  }
+  used_pages_.fetch_sub(dropped, std::memory_order_relaxed);
+  bytes_.Set(static_cast<int64_t>(used_bytes()));
+  hand_ = 0;
+}
+
+void BufferPool::ChooseHugePages() {
+  const bool fits = region_pages_ <= capacity_pages();
+  if (fits == huge_pages_) return;
+  huge_pages_ = fits;
+  if (fits) return;
+  // What was given whole is given back where nothing was loaded: the budget counts small pages.
+  for (PageRegion* region : regions_) {
+    madvise(region->base_, region->page_count_ * kPageBytes, MADV_NOHUGEPAGE);
+    uint64_t begin = 0;
+    for (uint64_t page = 0; page <= region->page_count_; ++page) {
+      const bool absent =
+          page < region->page_count_ && (region->states_[page].load(std::memory_order_acquire) &
+                                         PageRegion::kStatusMask) == PageRegion::kAbsent;
+      if (absent) continue;
+      if (page > begin) {
+        // A page that begins to load now is read again below: loading takes this mutex first.
+        madvise(region->base_ + begin * kPageBytes, (page - begin) * kPageBytes, MADV_DONTNEED);
       }
-      if (!frame->status.ok()) return frame->status;
-      return PinnedPage(std::move(frame));
+      begin = page + 1;
     }
-    misses_.Add();
-    if (const auto ghost = shard.ghosts.find(key); ghost != shard.ghosts.end()) {
-      ghost_hits_.Add();
-      shard.ghost_order.erase(ghost->second);
-      shard.ghosts.erase(ghost);
+  }
+}
+
+uint64_t BufferPool::RoomPages() const {
+  const uint64_t used = used_pages_.load(std::memory_order_relaxed) + kGroupPages;
+  return capacity_pages() > used ? capacity_pages() - used : 0;
+}
+
+void BufferPool::Reserve(uint64_t count) {
+  absl::MutexLock lock(&mutex_);
+  misses_.Add(count);
+  used_pages_.fetch_add(count, std::memory_order_relaxed);
+  Shrink(/*slack_pages=*/capacity_pages() / 32);
+  bytes_.Set(static_cast<int64_t>(used_bytes()));
+}
+
+void BufferPool::Settle(PageRegion* region, uint64_t begin, uint64_t end,
+                        const std::vector<bool>& loaded) {
+  absl::MutexLock lock(&mutex_);
+  for (uint64_t page = begin; page < end; ++page) {
+    if (loaded[page - begin]) {
+      clock_.push_back({.region = region, .page = page});
+    } else {
+      madvise(region->base_ + page * kPageBytes, kPageBytes, MADV_DONTNEED);
+      used_pages_.fetch_sub(1, std::memory_order_relaxed);
     }
-    frame = std::make_shared<Frame>(key, used_bytes_, bytes_);
-    shard.frames.emplace(key, frame);
+    region->EndLoad(page, loaded[page - begin]);
   }
-  Shrink(shard_index);
-  const absl::Status status = load(reinterpret_cast<char*>(frame->words.get()));
-  absl::MutexLock lock(&shard.mutex);
-  frame->loading = false;
-  frame->status = status;
-  if (!status.ok()) {
-    shard.frames.erase(key);
-    return status;
-  }
-  shard.ring.insert(shard.hand, frame);
-  return PinnedPage(std::move(frame));
+  bytes_.Set(static_cast<int64_t>(used_bytes()));
+}
+
+void BufferPool::RecordUse(const PageRegion& region, uint64_t page) {
+  hits_.Add(MissCurve::kSampling);
+  miss_curve_.Use({region.id_, page});
 }
 
 void BufferPool::SetCapacity(uint64_t capacity_bytes) {
   capacity_bytes_.store(capacity_bytes, std::memory_order_relaxed);
   capacity_.Set(static_cast<int64_t>(capacity_bytes));
-  Shrink(0);
+  miss_curve_.SetCapacity(capacity_pages());
+  absl::MutexLock lock(&mutex_);
+  ChooseHugePages();
+  Shrink(/*slack_pages=*/0);
+  bytes_.Set(static_cast<int64_t>(used_bytes()));
 }
 
-void BufferPool::EraseFile(uint64_t file_number) {
-  for (Shard& shard : shards_) {
-    absl::MutexLock lock(&shard.mutex);
-    for (auto it = shard.ring.begin(); it != shard.ring.end();) {
-      if ((*it)->key.first != file_number) {
-        ++it;
-        continue;
-      }
-      if (it == shard.hand) ++shard.hand;
-      shard.frames.erase((*it)->key);
-      it = shard.ring.erase(it);
-    }
-    for (auto it = shard.ghost_order.begin(); it != shard.ghost_order.end();) {
-      if (it->first != file_number) {
-        ++it;
-        continue;
-      }
-      shard.ghosts.erase(*it);
-      it = shard.ghost_order.erase(it);
-    }
+void BufferPool::Shrink(uint64_t slack_pages) {
+  const uint64_t capacity = capacity_pages();
+  if (used_pages_.load(std::memory_order_relaxed) <= capacity) return;
+  GiveUp();
+  while (true) {
+    const uint64_t used = used_pages_.load(std::memory_order_relaxed);
+    if (used <= capacity) return;
+    // Somewhat more than is needed now, so that the next miss need not do this again.
+    const uint64_t group = std::min(kGroupPages, capacity / 16);
+    const uint64_t wanted = used - capacity + group;
+    if (leaving_.size() < wanted) PassHand(wanted - leaving_.size());
+    if (leaving_.empty()) return;
+    GiveUp();
+    const uint64_t left = used_pages_.load(std::memory_order_relaxed);
+    if (left <= capacity + slack_pages) return;
+    // Readers are inside for less than a page takes to load, and need nothing that is held here.
+    if (left == used) epochs_.WaitFor(leaving_.front().mark);
   }
 }
 
-bool BufferPool::Shrink(size_t first) {
-  while (used_bytes() > capacity_bytes()) {
-    bool evicted = false;
-    for (size_t i = 0; i < kShardCount && !evicted; ++i) {
-      Shard& shard = shards_[(first + i) % kShardCount];
-      absl::MutexLock lock(&shard.mutex);
-      evicted = EvictOne(shard);
-    }
-    if (!evicted) return false;
-  }
-  return true;
-}
-
-bool BufferPool::EvictOne(Shard& shard) {
+void BufferPool::PassHand(uint64_t count) {
+  const size_t first = leaving_.size();
   // In two rounds the hand takes the second chance of every page that is not pinned.
-  for (size_t steps = 2 * shard.ring.size(); steps > 0; --steps) {
-    if (shard.hand == shard.ring.end()) shard.hand = shard.ring.begin();
-    const std::shared_ptr<Frame>& frame = *shard.hand;
-    // Pins are taken under this mutex only, so a page that nobody holds now stays so.
-    const bool pinned = frame.use_count() > 2;
-    if (pinned || frame->referenced) {
-      if (!pinned) frame->referenced = false;
-      ++shard.hand;
+  for (size_t steps = 2 * clock_.size(); steps > 0 && count > 0 && !clock_.empty(); --steps) {
+    if (hand_ >= clock_.size()) hand_ = 0;
+    const Resident page = clock_[hand_];
+    std::atomic<uint32_t>& word = page.region->states_[page.page];
+    uint32_t state = word.load(std::memory_order_relaxed);
+    const uint32_t marks = state & ~PageRegion::kWatched;
+    if (marks == PageRegion::kResident &&
+        word.compare_exchange_strong(state, state ^ PageRegion::kResident ^ PageRegion::kLeaving,
+                                     std::memory_order_seq_cst)) {
+      leaving_.push_back({.page = page, .mark = 0});
+      clock_[hand_] = clock_.back();
+      clock_.pop_back();
+      --count;
       continue;
     }
-    const Key key = frame->key;
-    shard.frames.erase(key);
-    shard.hand = shard.ring.erase(shard.hand);
-    evictions_.Add();
-    Remember(shard, key);
-    return true;
+    if (state < PageRegion::kPin) {
+      word.fetch_and(~PageRegion::kReferenced, std::memory_order_relaxed);
+    }
+    ++hand_;
   }
-  return false;
+  if (leaving_.size() == first) return;
+  const uint64_t mark = epochs_.Mark();
+  for (size_t i = first; i < leaving_.size(); ++i) leaving_[i].mark = mark;
 }
 
-void BufferPool::Remember(Shard& shard, const Key& key) {
-  const uint64_t ghosts_max =
-      std::max<uint64_t>(capacity_bytes() / kPageBytes / 8 / kShardCount, 1);
-  if (const auto old = shard.ghosts.find(key); old != shard.ghosts.end()) {
-    shard.ghost_order.erase(old->second);
-    shard.ghosts.erase(old);
-  }
-  shard.ghosts[key] = shard.ghost_order.insert(shard.ghost_order.end(), key);
-  while (shard.ghost_order.size() > ghosts_max) {
-    shard.ghosts.erase(shard.ghost_order.front());
-    shard.ghost_order.pop_front();
+void BufferPool::GiveUp() {
+  if (leaving_.empty()) return;
+  const uint64_t oldest = epochs_.OldestInside();
+  while (!leaving_.empty() && leaving_.front().mark < oldest) {
+    const Resident page = leaving_.front().page;
+    leaving_.pop_front();
+    std::atomic<uint32_t>& word = page.region->states_[page.page];
+    uint32_t state = word.load(std::memory_order_acquire);
+    while (true) {
+      const bool wanted = (state & ~(PageRegion::kWatched | PageRegion::kStatusMask)) != 0;
+      const uint32_t status = wanted ? PageRegion::kResident : PageRegion::kAbsent;
+      if (!word.compare_exchange_weak(state, (state & ~PageRegion::kStatusMask) | status,
+                                      std::memory_order_acq_rel)) {
+        continue;
+      }
+      if (wanted) {
+        clock_.push_back(page);
+      } else {
+        // Who wants the page again now waits for the mutex before it loads.
+        madvise(page.region->base_ + page.page * kPageBytes, kPageBytes, MADV_DONTNEED);
+        used_pages_.fetch_sub(1, std::memory_order_relaxed);
+        evictions_.Add();
+      }
+      break;
+    }
   }
 }
 

@@ -14,18 +14,20 @@ namespace kyrodb::engine {
 using Lsn = uint64_t;
 inline constexpr Lsn kLsnMax = ~Lsn{0};
 
-// The numbers are part of the run format: never reuse one.
+// The numbers are part of the run format: never reuse one. There is room for 0 to 3.
 enum class EntryKind : uint8_t { kDelete = 0, kPut = 1 };
+inline constexpr EntryKind kEntryKindMax = EntryKind::kPut;
+
+// All keys in [begin, end) were deleted by commit `lsn`; an empty `end` means no upper end.
+struct RangeDelete {
+  std::string begin;
+  std::string end;
+  Lsn lsn = 0;
+};
 
 // One version, with a copy of its value.
 struct FoundVersion {
   EntryKind kind = EntryKind::kDelete;
-  Lsn lsn = 0;
-  std::string value;
-};
-
-// The value of a key that is there, and the commit that wrote it.
-struct VersionedValue {
   Lsn lsn = 0;
   std::string value;
 };

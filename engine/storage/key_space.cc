@@ -47,6 +47,7 @@ KeySpace::KeySpace(uint32_t id, const StorageContext& context,
   active_ = active.get();
   version_ = std::make_shared<const SpaceVersion>(
       SpaceVersion{.active = std::move(active), .frozen = {}, .runs = std::move(runs)});
+  current_.store(version_.get(), std::memory_order_release);
 }
 
 std::shared_ptr<const SpaceVersion> KeySpace::version() const {
@@ -54,35 +55,118 @@ std::shared_ptr<const SpaceVersion> KeySpace::version() const {
   return version_;
 }
 
-std::shared_ptr<const SpaceVersion> KeySpace::SetVersion(
-    std::shared_ptr<const SpaceVersion> version) {
-  absl::MutexLock lock(&mutex_);
-  version_.swap(version);
-  return version;
+void KeySpace::SetVersion(std::shared_ptr<const SpaceVersion> version) {
+  {
+    absl::MutexLock lock(&mutex_);
+    current_.store(version.get(), std::memory_order_seq_cst);
+    version_.swap(version);
+  }
+  context_.buffer_pool.epochs().Retire([old = std::move(version)]() mutable { old.reset(); });
 }
 
 void KeySpace::Apply(Lsn lsn, EntryKind kind, absl::string_view key, absl::string_view value) {
   active_->Add(lsn, kind, key, value);
 }
 
-absl::StatusOr<std::optional<VersionedValue>> KeySpace::Get(absl::string_view key,
-                                                            Lsn snapshot) const {
-  const std::shared_ptr<const SpaceVersion> version = this->version();
-  const auto visible = [](const MemTable::Found& found) -> std::optional<VersionedValue> {
-    if (found.kind == EntryKind::kDelete) return std::nullopt;
-    return VersionedValue{.lsn = found.lsn, .value = std::string(found.value)};
+// What a look-up through all sources has come to.
+struct KeySpace::QuickLook {
+  QuickFind find;
+  size_t run = 0;                   // that gave `find`
+  std::shared_ptr<const Run> from;  // when pages are missing: to load them
+};
+
+KeySpace::QuickLook KeySpace::LookQuickly(const SpaceVersion& version, const KeyProbe& probe,
+                                          Lsn snapshot) const {
+  QuickLook look;
+  const auto in_table = [&](const MemTable& table) {
+    const std::optional<MemTable::Found> found = table.Get(probe.key, snapshot, probe.hash);
+    if (!found) return false;
+    look.find = {.outcome = QuickFind::Outcome::kFound,
+                 .kind = found->kind,
+                 .lsn = found->lsn,
+                 .value = found->value};
+    return true;
   };
-  if (const auto found = version->active->Get(key, snapshot)) return visible(*found);
+  // The filters' lines come while the memtables are asked.
+  version.active->Prefetch(probe.hash);
+  for (const auto& run : version.runs) run->PrefetchFilter(probe);
+  if (in_table(*version.active)) return look;
+  for (const auto& table : version.frozen) {
+    if (in_table(*table)) return look;
+  }
+  for (const auto& run : version.runs) {
+    look.find = run->TryGet(probe, snapshot);
+    if (look.find.outcome == QuickFind::Outcome::kAbsent) continue;
+    if (look.find.outcome == QuickFind::Outcome::kPagesMissing) look.from = run;
+    break;
+  }
+  return look;
+}
+
+absl::StatusOr<bool> KeySpace::LoadMissing(const QuickLook& look) const {
+  if (look.find.outcome != QuickFind::Outcome::kPagesMissing) return false;
+  const absl::Status loaded = look.from->LoadPages(look.find.missing_begin, look.find.missing_end);
+  // The careful look-up may do without what is damaged, or says it better.
+  if (absl::IsDataLoss(loaded)) return false;
+  KYRO_RETURN_IF_ERROR(loaded);
+  return true;
+}
+
+absl::StatusOr<Lsn> KeySpace::Get(absl::string_view key, Lsn snapshot, std::string* value) const {
+  const KeyProbe probe(key);
+  // Each round brings in what the one before missed: cells, record, value, of one run or two. When
+  // that does not suffice, the pool is too small to keep it all until we come back.
+  constexpr int kRoundsMax = 8;
+  for (int round = 0; round < kRoundsMax; ++round) {
+    QuickLook look;
+    {
+      const Epochs::Guard guard = context_.buffer_pool.epochs().Enter();
+      look = LookQuickly(*current_.load(std::memory_order_seq_cst), probe, snapshot);
+      if (look.find.outcome == QuickFind::Outcome::kAbsent) return 0;
+      if (look.find.outcome == QuickFind::Outcome::kFound) {
+        if (look.find.kind == EntryKind::kDelete) return 0;
+        value->assign(look.find.value.data(), look.find.value.size());
+        return look.find.lsn;
+      }
+    }
+    KYRO_ASSIGN_OR_RETURN(const bool again, LoadMissing(look));
+    if (!again) break;
+  }
+  return GetCarefully(key, snapshot, value);
+}
+
+absl::StatusOr<Lsn> KeySpace::GetCarefully(absl::string_view key, Lsn snapshot,
+                                           std::string* value) const {
+  const std::shared_ptr<const SpaceVersion> version = this->version();
+  const auto visible = [value](EntryKind kind, Lsn lsn, absl::string_view found) -> Lsn {
+    if (kind == EntryKind::kDelete) return 0;
+    value->assign(found.data(), found.size());
+    return lsn;
+  };
+  if (const auto found = version->active->Get(key, snapshot)) {
+    return visible(found->kind, found->lsn, found->value);
+  }
   for (const auto& table : version->frozen) {
-    if (const auto found = table->Get(key, snapshot)) return visible(*found);
+    if (const auto found = table->Get(key, snapshot)) {
+      return visible(found->kind, found->lsn, found->value);
+    }
   }
   for (const auto& run : version->runs) {
-    KYRO_ASSIGN_OR_RETURN(std::optional<FoundVersion> found, run->Get(key, snapshot));
-    if (!found) continue;
-    if (found->kind == EntryKind::kDelete) return std::nullopt;
-    return VersionedValue{.lsn = found->lsn, .value = std::move(found->value)};
+    KYRO_ASSIGN_OR_RETURN(const std::optional<FoundVersion> found, run->Get(key, snapshot));
+    if (found) return visible(found->kind, found->lsn, found->value);
   }
-  return std::nullopt;
+  return 0;
+}
+
+absl::Status KeySpace::MultiGet(
+    std::span<const absl::string_view> keys, Lsn snapshot,
+    absl::FunctionRef<void(size_t, Lsn, absl::string_view)> found) const {
+  std::string value;
+  for (size_t i = 0; i < keys.size(); ++i) {
+    KYRO_ASSIGN_OR_RETURN(const Lsn lsn, Get(keys[i], snapshot, &value));
+    if (lsn > 0) found(i, lsn, value);
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Lsn> KeySpace::LatestLsn(absl::string_view key, Lsn above) const {
@@ -159,8 +243,7 @@ std::shared_ptr<const MemTable> KeySpace::Freeze() {
   next->frozen.insert(next->frozen.begin(), frozen);
   next->active = std::make_shared<MemTable>();
   active_ = next->active.get();
-  // The old version holds nothing that the new one does not.
-  SetVersion(std::move(next)).reset();
+  SetVersion(std::move(next));
   return frozen;
 }
 
@@ -204,13 +287,11 @@ absl::StatusOr<std::shared_ptr<const Run>> KeySpace::WriteFlush(
 
 void KeySpace::InstallFlush(std::shared_ptr<const Run> run,
                             std::span<const std::shared_ptr<const MemTable>> frozen) {
-  // May be the last holder of what was replaced, so it is let go outside the lock.
-  std::shared_ptr<const SpaceVersion> old;
   absl::MutexLock install(&install_mutex_);
   auto next = std::make_shared<SpaceVersion>(*version());
   Replace(&next->frozen, FindPart(next->frozen, frozen), frozen.size());
   if (run != nullptr) next->runs.insert(next->runs.begin(), std::move(run));
-  old = SetVersion(std::move(next));
+  SetVersion(std::move(next));
 }
 
 absl::StatusOr<std::shared_ptr<const Run>> KeySpace::WriteCompaction(
@@ -233,8 +314,6 @@ absl::StatusOr<std::shared_ptr<const Run>> KeySpace::WriteCompaction(
 
 void KeySpace::InstallCompaction(std::shared_ptr<const Run> run,
                                  std::span<const std::shared_ptr<const Run>> runs) {
-  // May be the last holder of what was replaced, so it is let go outside the lock.
-  std::shared_ptr<const SpaceVersion> old;
   absl::MutexLock install(&install_mutex_);
   auto next = std::make_shared<SpaceVersion>(*version());
   const size_t begin = FindPart(next->runs, runs);
@@ -242,7 +321,7 @@ void KeySpace::InstallCompaction(std::shared_ptr<const Run> run,
   if (run != nullptr) {
     next->runs.insert(next->runs.begin() + static_cast<std::ptrdiff_t>(begin), std::move(run));
   }
-  old = SetVersion(std::move(next));
+  SetVersion(std::move(next));
   for (const auto& replaced : runs) replaced->MarkObsolete(&context_.obsolete_files);
 }
 

@@ -1,6 +1,7 @@
 // An ordered, versioned map of byte keys to byte values: memtables in front of runs.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -70,8 +71,15 @@ class KeySpace {
   // Adds a version. `lsn` is not below any LSN applied before.
   void Apply(Lsn lsn, EntryKind kind, absl::string_view key, absl::string_view value);
 
-  // The value that a reader at `snapshot` sees; nullopt when there is none.
-  absl::StatusOr<std::optional<VersionedValue>> Get(absl::string_view key, Lsn snapshot) const;
+  // Sets `value` to what a reader at `snapshot` sees and returns the LSN of the commit that wrote
+  // it; 0 when there is nothing. Takes no lock and, when `value` has room, no memory, unless pages
+  // have to come from disk.
+  absl::StatusOr<Lsn> Get(absl::string_view key, Lsn snapshot, std::string* value) const;
+  // The same for many keys at once: their cache misses overlap. `found` is called for each key
+  // that is there, in no particular order; the value is valid until it returns.
+  absl::Status MultiGet(
+      std::span<const absl::string_view> keys, Lsn snapshot,
+      absl::FunctionRef<void(size_t index, Lsn lsn, absl::string_view value)> found) const;
   // The LSN of the newest version of `key`, put or delete, when it is above `above`; else 0. Does
   // not touch runs that hold nothing above `above`: validating a commit seldom reads the disk.
   absl::StatusOr<Lsn> LatestLsn(absl::string_view key, Lsn above = 0) const;
@@ -124,9 +132,15 @@ class KeySpace {
   Lsn flushed_lsn() const;
 
  private:
-  // Returns the version before.
-  std::shared_ptr<const SpaceVersion> SetVersion(std::shared_ptr<const SpaceVersion> version)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+  // The version before is given up when its last reader has left.
+  void SetVersion(std::shared_ptr<const SpaceVersion> version) ABSL_LOCKS_EXCLUDED(mutex_);
+  // One look-up through all sources, as far as pages in memory tell. Inside of the epochs.
+  struct QuickLook;
+  QuickLook LookQuickly(const SpaceVersion& version, const KeyProbe& probe, Lsn snapshot) const;
+  // Brings in what `look` missed; false when only a careful look-up can tell. Outside of the
+  // epochs.
+  absl::StatusOr<bool> LoadMissing(const QuickLook& look) const;
+  absl::StatusOr<Lsn> GetCarefully(absl::string_view key, Lsn snapshot, std::string* value) const;
   absl::StatusOr<std::shared_ptr<const Run>> WriteRun(
       std::vector<std::unique_ptr<InternalIterator>> sources, absl::string_view path,
       const RunWriterOptions& options, const RetentionPolicy& policy, bool is_oldest) const;
@@ -136,6 +150,8 @@ class KeySpace {
   MemTable* active_;           // of the writer; owned by `version_`
   mutable absl::Mutex mutex_;  // held for the time of a pointer copy
   std::shared_ptr<const SpaceVersion> version_ ABSL_GUARDED_BY(mutex_);
+  // The same, for readers inside of the pool's epochs.
+  std::atomic<const SpaceVersion*> current_;
   // Serialises the changes of `version_`.
   absl::Mutex install_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
 };

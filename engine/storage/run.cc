@@ -4,35 +4,54 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
 #include "engine/base/crc32c.h"
 #include "engine/base/status.h"
+#include "engine/storage/key_hash.h"
+#include "engine/storage/position_hash.h"
 #include "engine/storage/run_reader.h"
+#include "engine/storage/run_record.h"
+#include "learned_index/cells.h"
 
 namespace kyrodb::engine {
+namespace {
+
+// A model that gives wider ranges than this has lost its advantage; the careful way halves them
+// page by page.
+constexpr uint64_t kQuickWidthMax = 4096;
+// Nor does a quick look follow a key through more full buckets than this.
+constexpr uint64_t kQuickBucketsMax = 8;
+
+}  // namespace
+
+KeyProbe::KeyProbe(absl::string_view probed) : key(probed), hash(KeyHash(probed)) {}
 
 absl::StatusOr<std::shared_ptr<Run>> Run::Open(FileSystem& file_system, absl::string_view path,
                                                uint64_t file_number, BufferPool& buffer_pool,
-                                               MetricsRegistry& metrics) {
+                                               MetricsRegistry& metrics, Lsn lsn_base) {
   KYRO_ASSIGN_OR_RETURN(std::unique_ptr<RandomAccessFile> file, file_system.OpenForRead(path));
-  std::shared_ptr<Run> run(new Run(std::string(path), std::move(file), buffer_pool, metrics));
+  std::shared_ptr<Run> run(
+      new Run(std::string(path), std::move(file), buffer_pool, metrics, lsn_base));
   KYRO_RETURN_IF_ERROR(run->Load(file_number));
   return run;
 }
 
 Run::Run(std::string path, std::unique_ptr<RandomAccessFile> file, BufferPool& buffer_pool,
-         MetricsRegistry& metrics)
+         MetricsRegistry& metrics, Lsn lsn_base)
     : path_(std::move(path)),
       file_(std::move(file)),
       file_bytes_(file_->size_bytes()),
       buffer_pool_(buffer_pool),
       models_retrained_(metrics.counter("kyro_run_models_retrained_total",
                                         "learned indexes that were damaged and trained again")),
+      filters_rebuilt_(metrics.counter("kyro_run_filters_rebuilt_total",
+                                       "filters that were damaged and built again")),
       damaged_reads_(metrics.counter("kyro_run_damaged_reads_total",
-                                     "reads that met damaged bytes in a run file")) {}
+                                     "reads that met damaged bytes in a run file")),
+      lsn_base_(lsn_base) {}
 
 Run::~Run() {
-  buffer_pool_.EraseFile(file_number());
   if (ObsoleteFiles* files = obsolete_.load(); files != nullptr) files->Add(path_);
 }
 
@@ -85,35 +104,46 @@ absl::Status Run::Load(uint64_t file_number) {
                                    file_number));
   }
   // The counts become bounds of every read of a column, so the columns must be that long.
-  const uint64_t group_count = footer_.groups.size_bytes / 4;
-  if (footer_.slices.size_bytes / 8 != decoded->slice_count || footer_.offsets.size_bytes == 0 ||
-      footer_.offsets.size_bytes / 8 - 1 != decoded->entry_count ||
-      (group_count == 0 ? decoded->slice_count != decoded->entry_count
-                        : group_count != decoded->slice_count + 1)) {
-    return Damaged(
-        footer_.properties.offset,
-        absl::StrFormat("%u slices and %u entries do not fit columns of %u, %u and %u "
-                        "bytes",
-                        decoded->slice_count, decoded->entry_count, footer_.slices.size_bytes,
-                        footer_.offsets.size_bytes, footer_.groups.size_bytes));
+  const bool grouped = footer_.offsets.size_bytes > 0;
+  if (footer_.cells.size_bytes / learned_index::kCellBytes !=
+          (decoded->slice_count + learned_index::kCellSlices - 1) / learned_index::kCellSlices ||
+      (grouped ? footer_.offsets.size_bytes / 8 != decoded->entry_count
+               : decoded->slice_count != decoded->entry_count) ||
+      decoded->max_lsn > kLsnMax - lsn_base_) {
+    return Damaged(footer_.properties.offset,
+                   absl::StrFormat("%u slices and %u entries do not fit columns of %u and %u bytes",
+                                   decoded->slice_count, decoded->entry_count,
+                                   footer_.cells.size_bytes, footer_.offsets.size_bytes));
   }
   properties_ = *std::move(decoded);
-  return LoadModel();
+  if (properties_.max_lsn > 0) {
+    properties_.min_lsn += lsn_base_;
+    properties_.max_lsn += lsn_base_;
+  }
+  for (RangeDelete& range : properties_.range_deletes) range.lsn += lsn_base_;
+  KYRO_ASSIGN_OR_RETURN(region_, PageRegion::Create(buffer_pool_, *this, page_checksums_.size()));
+  KYRO_RETURN_IF_ERROR(LoadModel());
+  return LoadFilter();
+}
+
+absl::StatusOr<std::string> Run::ReadSection(const RunSection& section) const {
+  const uint64_t begin = section.offset / kPageBytes;
+  const uint64_t end = (section.offset + section.size_bytes + kPageBytes - 1) / kPageBytes;
+  std::string pages((end - begin) * kPageBytes, '\0');
+  KYRO_RETURN_IF_ERROR(ReadPages(begin, end, pages.data()));
+  for (uint64_t page = begin; page < end; ++page) {
+    KYRO_RETURN_IF_ERROR(CheckPage(page, pages.data() + (page - begin) * kPageBytes));
+  }
+  pages.resize(section.size_bytes);
+  return pages;
 }
 
 absl::Status Run::LoadModel() {
   // The model can be had again from the keys: whatever is wrong with its bytes, the run opens.
   const auto decode = [this]() -> absl::StatusOr<learned_index::RecursiveModelIndex> {
-    const uint64_t begin = footer_.model.offset / kPageBytes;
-    const uint64_t end = page_checksums_.size();
-    std::string pages((end - begin) * kPageBytes, '\0');
-    KYRO_RETURN_IF_ERROR(ReadPages(begin, end, pages.data()));
-    for (uint64_t page = begin; page < end; ++page) {
-      KYRO_RETURN_IF_ERROR(CheckPage(page, pages.data() + (page - begin) * kPageBytes));
-    }
+    KYRO_ASSIGN_OR_RETURN(const std::string bytes, ReadSection(footer_.model));
     KYRO_ASSIGN_OR_RETURN(learned_index::RecursiveModelIndex model,
-                          learned_index::RecursiveModelIndex::Decode(
-                              absl::string_view(pages).substr(0, footer_.model.size_bytes)));
+                          learned_index::RecursiveModelIndex::Decode(bytes));
     if (model.key_count() != properties_.slice_count) {
       return Damaged(footer_.model.offset,
                      absl::StrFormat("the model is for %u keys, expected %u", model.key_count(),
@@ -125,21 +155,33 @@ absl::Status Run::LoadModel() {
   if (absl::IsUnavailable(model.status())) return model.status();
   if (!model.ok()) {
     models_retrained_.Add();
-    const auto train = [this]() -> absl::StatusOr<learned_index::RecursiveModelIndex> {
-      learned_index::RecursiveModelIndexBuilder builder;
-      PageCursor slices(*this, footer_.slices, Access::kSequential);
-      constexpr uint64_t kWordsPerPage = kPageBytes / 8;
-      for (uint64_t i = 0; i < properties_.slice_count; ++i) {
-        KYRO_ASSIGN_OR_RETURN(const uint64_t* words, slices.Page(i / kWordsPerPage));
-        KYRO_RETURN_IF_ERROR(builder.Add(words[i % kWordsPerPage]));
-      }
-      return builder.Finish();
-    };
-    model = train();
+    model = RunReader(*this, Access::kSequential).TrainModel();
     if (absl::IsUnavailable(model.status())) return model.status();
   }
   // Without a model the whole column is searched by halves, around the damage.
   if (model.ok()) model_ = *std::move(model);
+  return absl::OkStatus();
+}
+
+absl::Status Run::LoadFilter() {
+  if (properties_.entry_count == 0) return absl::OkStatus();
+  absl::StatusOr<std::string> bytes = ReadSection(footer_.filter);
+  if (absl::IsUnavailable(bytes.status())) return bytes.status();
+  if (bytes.ok() && !bytes->empty()) {
+    filter_ = WordArray(bytes->size() / sizeof(uint64_t));
+    std::memcpy(filter_.data(), bytes->data(), bytes->size());
+  } else {
+    filters_rebuilt_.Add();
+    const absl::StatusOr<std::vector<uint64_t>> hashes =
+        RunReader(*this, Access::kSequential).HashKeys();
+    if (absl::IsUnavailable(hashes.status())) return hashes.status();
+    // Without a filter every look-up goes on to the keys.
+    if (!hashes.ok()) return absl::OkStatus();
+    const std::vector<uint64_t> words = BuildFilter(*hashes);
+    filter_ = WordArray(words.size());
+    std::memcpy(filter_.data(), words.data(), words.size() * sizeof(uint64_t));
+  }
+  filter_view_ = FilterView(filter_.span());
   return absl::OkStatus();
 }
 
@@ -159,11 +201,142 @@ absl::Status Run::CheckPage(uint64_t page_number, const char* page) const {
                                  page_checksums_[page_number]));
 }
 
-absl::StatusOr<PinnedPage> Run::Pin(uint64_t page_number) const {
-  return buffer_pool_.Pin(file_number(), page_number, [&](char* page) -> absl::Status {
-    KYRO_RETURN_IF_ERROR(ReadPages(page_number, page_number + 1, page));
-    return CheckPage(page_number, page);
-  });
+bool Run::TouchBytes(uint64_t begin, uint64_t end, QuickFind* find) const {
+  const uint64_t first = begin / kPageBytes;
+  const uint64_t last = (end - 1) / kPageBytes;
+  if (region_->Touch(first) && (first == last || region_->Touch(first + 1, last + 1))) return true;
+  find->outcome = QuickFind::Outcome::kPagesMissing;
+  find->missing_begin = first;
+  find->missing_end = last + 1;
+  return false;
+}
+
+QuickFind Run::TryGet(const KeyProbe& probe, Lsn snapshot) const {
+  QuickFind find;
+  if (properties_.min_lsn > snapshot || properties_.entry_count == 0) return find;
+  if (!filter_view_.MayContain(probe.hash)) return find;
+  const std::string& prefix = properties_.common_prefix;
+  if (!prefix.empty() && !absl::StartsWith(probe.key, prefix)) return find;
+  const absl::string_view rest = probe.key.substr(prefix.size());
+  if (footer_.hash.size_bytes > 0) {
+    FindByHash(rest, probe.hash, snapshot, &find);
+  } else {
+    FindByModel(rest, snapshot, &find);
+  }
+  return find;
+}
+
+void Run::FindByModel(absl::string_view rest, Lsn snapshot, QuickFind* find) const {
+  using learned_index::CellIndexOf;
+  using learned_index::kCellBytes;
+  using learned_index::kCellSlices;
+  find->outcome = QuickFind::Outcome::kAskCarefully;
+  if (!model_ || footer_.offsets.size_bytes > 0) return;
+  const uint64_t slice = KeySlice(rest);
+  const learned_index::SearchBound bound = model_->Find(slice);
+  if (bound.end - bound.begin > kQuickWidthMax) return;
+  if (bound.begin == bound.end) {
+    find->outcome = QuickFind::Outcome::kAbsent;
+    return;
+  }
+  const uint64_t column = footer_.cells.offset;
+  // One slice further, whose word is the end of the record.
+  const uint64_t last = std::min(bound.end, properties_.slice_count - 1);
+  if (!TouchBytes(column + bound.begin / kCellSlices * kCellBytes,
+                  column + (last / kCellSlices + 1) * kCellBytes, find)) {
+    return;
+  }
+  const auto* const cells = reinterpret_cast<const uint64_t*>(region_->base() + column);
+  const uint64_t position = learned_index::LowerBoundCells(cells, bound, slice);
+  if (position == bound.end || cells[CellIndexOf(position)] != slice) {
+    find->outcome = QuickFind::Outcome::kAbsent;
+    return;
+  }
+  const uint64_t begin = cells[CellIndexOf(position) + kCellSlices];
+  const uint64_t end = position + 1 < properties_.slice_count
+                           ? cells[CellIndexOf(position + 1) + kCellSlices]
+                           : footer_.heap.size_bytes;
+  FindInRecord(begin, end, rest, snapshot, find);
+}
+
+void Run::FindByHash(absl::string_view rest, uint64_t hash, Lsn snapshot, QuickFind* find) const {
+  const uint64_t bucket_count = footer_.hash.size_bytes / kHashBucketBytes;
+  const auto* const buckets =
+      reinterpret_cast<const HashBucket*>(region_->base() + footer_.hash.offset);
+  const auto* const offsets =
+      reinterpret_cast<const uint64_t*>(region_->base() + footer_.offsets.offset);
+  uint64_t at = HashBucketOf(hash, bucket_count);
+  for (uint64_t step = 0; step < kQuickBucketsMax; ++step) {
+    const uint64_t offset = footer_.hash.offset + at * kHashBucketBytes;
+    if (!TouchBytes(offset, offset + kHashBucketBytes, find)) return;
+    const HashBucket& bucket = buckets[at];
+    for (uint32_t places = MatchingPlaces(bucket, hash); places != 0; places &= places - 1) {
+      const uint64_t entry = bucket.positions[__builtin_ctz(places)];
+      find->outcome = QuickFind::Outcome::kAskCarefully;
+      if (entry >= properties_.entry_count) return;
+      const bool is_last = entry + 1 == properties_.entry_count;
+      const uint64_t word = footer_.offsets.offset + 8 * entry;
+      if (!TouchBytes(word, word + (is_last ? 8 : 16), find)) return;
+      FindInRecord(offsets[entry], is_last ? footer_.heap.size_bytes : offsets[entry + 1], rest,
+                   snapshot, find);
+      if (find->outcome != QuickFind::Outcome::kAbsent) return;
+    }
+    if (bucket.went_on == 0) {
+      find->outcome = QuickFind::Outcome::kAbsent;
+      return;
+    }
+    at = at + 1 == bucket_count ? 0 : at + 1;
+  }
+  find->outcome = QuickFind::Outcome::kAskCarefully;
+}
+
+void Run::FindInRecord(uint64_t begin, uint64_t end, absl::string_view rest, Lsn snapshot,
+                       QuickFind* find) const {
+  find->outcome = QuickFind::Outcome::kAskCarefully;
+  if (begin >= end || end > footer_.heap.size_bytes) return;
+  // Key and table first: of a long record, only what is needed is brought in.
+  uint64_t near = std::min(end, (begin / kPageBytes + 1) * kPageBytes);
+  if (!TouchBytes(begin, near, find)) return;
+  const char* const record_begin = region_->base() + begin;
+  RunRecord record;
+  RunVersion found;
+  bool is_found = false;
+  uint64_t values_begin = 0;
+  while (true) {
+    is_found = false;
+    bool good = record.ParseHead({record_begin, near - begin}, end - begin);
+    // The slice or the tag was the same, the key is another.
+    if (good && record.rest() != rest) {
+      find->outcome = QuickFind::Outcome::kAbsent;
+      return;
+    }
+    for (uint64_t i = 0; good && i < record.version_count(); ++i) {
+      RunVersion version;
+      good = record.NextVersion(&version);
+      version.lsn += lsn_base_;
+      if (good && !is_found && version.lsn <= snapshot) {
+        found = version;
+        is_found = true;
+      }
+    }
+    if (good && record.FinishVersions(&values_begin)) break;
+    if (near == end) return;
+    near = end;
+    if (!TouchBytes(begin, near, find)) return;
+  }
+  if (!is_found) {
+    find->outcome = QuickFind::Outcome::kAbsent;
+    return;
+  }
+  const uint64_t value_begin = begin + values_begin + found.value_offset;
+  if (found.value_bytes > 0 && value_begin + found.value_bytes > near &&
+      !TouchBytes(value_begin, value_begin + found.value_bytes, find)) {
+    return;
+  }
+  find->outcome = QuickFind::Outcome::kFound;
+  find->kind = found.kind;
+  find->lsn = found.lsn;
+  find->value = {region_->base() + value_begin, found.value_bytes};
 }
 
 absl::StatusOr<std::optional<FoundVersion>> Run::Get(absl::string_view key, Lsn snapshot) const {
@@ -199,15 +372,15 @@ absl::StatusOr<std::optional<std::string>> Run::KeyBefore(
   // The last key is known without reading.
   if (reader.IsEnd(position)) return properties_.largest_key;
   KYRO_ASSIGN_OR_RETURN(position, reader.Previous(position));
-  KYRO_RETURN_IF_ERROR(reader.LoadRecord(position.entry));
+  KYRO_RETURN_IF_ERROR(reader.LoadRecord(position));
   std::string key;
-  KYRO_RETURN_IF_ERROR(reader.BuildKey(position, &key));
+  reader.BuildKey(&key);
   return key;
 }
 
 uint64_t Run::resident_bytes() const {
-  return sizeof(Run) + page_checksums_.size() * sizeof(uint32_t) + model_bytes() +
-         properties_.common_prefix.size() + properties_.smallest_key.size() +
+  return sizeof(Run) + page_checksums_.size() * 2 * sizeof(uint32_t) + model_bytes() +
+         filter_bytes() + properties_.common_prefix.size() + properties_.smallest_key.size() +
          properties_.largest_key.size();
 }
 uint64_t Run::model_bytes() const { return model_ ? model_->size_bytes() : 0; }

@@ -13,35 +13,72 @@
 #include "absl/strings/string_view.h"
 #include "engine/base/file_system.h"
 #include "engine/base/metrics.h"
+#include "engine/storage/blocked_filter.h"
 #include "engine/storage/buffer_pool.h"
 #include "engine/storage/entry.h"
 #include "engine/storage/internal_iterator.h"
 #include "engine/storage/obsolete_files.h"
+#include "engine/storage/page_region.h"
 #include "engine/storage/run_format.h"
+#include "engine/storage/word_array.h"
 #include "learned_index/recursive_model_index.h"
 
 namespace kyrodb::engine {
 
+// A key as look-ups need it.
+struct KeyProbe {
+  explicit KeyProbe(absl::string_view probed);
+  absl::string_view key;
+  uint64_t hash;  // KeyHash(key)
+};
+
+// What a look-up that never waits has found.
+struct QuickFind {
+  enum class Outcome {
+    kAbsent,
+    kFound,
+    kPagesMissing,  // load them, then ask again
+    kAskCarefully,  // only `Get` can tell: something is damaged, or lies too far apart
+  };
+  Outcome outcome = Outcome::kAbsent;
+  EntryKind kind = EntryKind::kDelete;
+  Lsn lsn = 0;
+  absl::string_view value;  // valid until the epochs are left
+  uint64_t missing_begin = 0;
+  uint64_t missing_end = 0;
+};
+
 // Shape:          one entry a distinct key; versions hang off it (run_format.md).
 // Errors:         `DataLoss` naming file and offset when a page that is needed fails its checksum
 //                 or holds what cannot be; `Unavailable` when the disk fails. Damage stays confined
-//                 to the keys of its page. A damaged model is trained again from the keys.
+//                 to the keys of its page. A damaged model, filter or hash of positions is made
+//                 again or done without.
 // Thread-safety:  immutable; share freely.
-// Cost:           a look-up pins one or two pages of the key column, one of offsets and those of
-//                 the value.
+// Cost:           a look-up touches a line of the filter, a line or two of the cells, and the
+//                 record; absent keys mostly end at the filter.
 // Lifetime:       the pool must outlive it; the destructor forgets its pages.
-class Run : public std::enable_shared_from_this<Run> {
+class Run : public std::enable_shared_from_this<Run>, private PageSource {
  public:
-  // Reads footer, properties, checksums and model; they stay in memory. Registers
-  // kyro_run_models_retrained_total and kyro_run_damaged_reads_total.
-  // `DataLoss` also when the file was written for another number; `Unimplemented` when its format
-  // is newer than this program's.
+  // Reads footer, properties, checksums, filter and model; they stay in memory. `lsn_base` is added
+  // to every LSN in the file. Registers kyro_run_models_retrained_total,
+  // kyro_run_filters_rebuilt_total and kyro_run_damaged_reads_total. `DataLoss` also when the file
+  // was written for another number; `Unimplemented` when its format is newer than this program's.
   static absl::StatusOr<std::shared_ptr<Run>> Open(FileSystem& file_system, absl::string_view path,
                                                    uint64_t file_number, BufferPool& buffer_pool,
-                                                   MetricsRegistry& metrics);
-  ~Run();
+                                                   MetricsRegistry& metrics, Lsn lsn_base = 0);
+  ~Run() override;
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
+
+  // The newest version of the key with an LSN of at most `snapshot`, as far as pages in memory
+  // tell. The caller is inside of the pool's epochs.
+  QuickFind TryGet(const KeyProbe& probe, Lsn snapshot) const;
+  // `TryGet` in three steps, so that a caller with many keys lets their cache misses overlap:
+  // whether the key may be there at all; where, in slices; what is there.
+  void PrefetchFilter(const KeyProbe& probe) const { filter_view_.Prefetch(probe.hash); }
+  bool MayContain(const KeyProbe& probe) const { return filter_view_.MayContain(probe.hash); }
+  // Brings in pages that `TryGet` missed. The caller is outside of the pool's epochs.
+  absl::Status LoadPages(uint64_t begin, uint64_t end) const { return region_->Load(begin, end); }
 
   // The newest version of `key` with an LSN of at most `snapshot`; deletes are found too.
   absl::StatusOr<std::optional<FoundVersion>> Get(absl::string_view key, Lsn snapshot) const;
@@ -58,12 +95,14 @@ class Run : public std::enable_shared_from_this<Run> {
   std::unique_ptr<InternalIterator> NewIterator(Access access = Access::kCached) const;
 
   const RunProperties& properties() const { return properties_; }
+  const RunFooter& footer() const { return footer_; }
   const std::string& path() const { return path_; }
   uint64_t file_number() const { return properties_.file_number; }
   uint64_t file_bytes() const { return file_bytes_; }
   // What stays in memory while the run is open.
   uint64_t resident_bytes() const;
   uint64_t model_bytes() const;
+  uint64_t filter_bytes() const { return filter_.size() * sizeof(uint64_t); }
   // Of the model; 0 when the key column is too damaged to have one.
   uint64_t segment_count() const;
   // Rows, the widest range that the search gets.
@@ -74,34 +113,47 @@ class Run : public std::enable_shared_from_this<Run> {
   void MarkObsolete(ObsoleteFiles* files) const { obsolete_.store(files); }
 
  private:
-  friend class PageCursor;
+  friend class SectionCursor;
   friend class RunReader;
   friend class RunIterator;
 
   Run(std::string path, std::unique_ptr<RandomAccessFile> file, BufferPool& buffer_pool,
-      MetricsRegistry& metrics);
+      MetricsRegistry& metrics, Lsn lsn_base);
 
   absl::Status Load(uint64_t file_number);
   absl::Status LoadModel();
+  absl::Status LoadFilter();
+  // The checked pages of a section, as one string without the padding.
+  absl::StatusOr<std::string> ReadSection(const RunSection& section) const;
   absl::StatusOr<std::string> ReadExactly(uint64_t offset, uint64_t size_bytes) const;
-  // Reads pages [begin, end) of the paged region into `buffer`, without checking them.
-  absl::Status ReadPages(uint64_t begin, uint64_t end, char* buffer) const;
-  absl::Status CheckPage(uint64_t page_number, const char* page) const;
-  absl::StatusOr<PinnedPage> Pin(uint64_t page_number) const;
+  absl::Status ReadPages(uint64_t begin, uint64_t end, char* buffer) const override;
+  absl::Status CheckPage(uint64_t page_number, const char* page) const override;
   // `DataLoss` naming this file and `offset`.
   absl::Status Damaged(uint64_t offset, absl::string_view what) const;
+
+  // Makes sure that bytes [begin, end) of the file are in memory; else says which pages are not.
+  bool TouchBytes(uint64_t begin, uint64_t end, QuickFind* find) const;
+  void FindInRecord(uint64_t begin, uint64_t end, absl::string_view rest, Lsn snapshot,
+                    QuickFind* find) const;
+  void FindByModel(absl::string_view rest, Lsn snapshot, QuickFind* find) const;
+  void FindByHash(absl::string_view rest, uint64_t hash, Lsn snapshot, QuickFind* find) const;
 
   const std::string path_;
   const std::unique_ptr<RandomAccessFile> file_;
   const uint64_t file_bytes_;
   BufferPool& buffer_pool_;
   Counter& models_retrained_;
+  Counter& filters_rebuilt_;
   Counter& damaged_reads_;
+  const Lsn lsn_base_;
 
   RunFooter footer_;
   RunProperties properties_;
   std::vector<uint32_t> page_checksums_;
+  std::unique_ptr<PageRegion> region_;
   std::optional<learned_index::RecursiveModelIndex> model_;
+  WordArray filter_;
+  FilterView filter_view_;
   mutable std::atomic<ObsoleteFiles*> obsolete_{nullptr};
 };
 

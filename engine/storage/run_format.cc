@@ -9,20 +9,23 @@
 #include "engine/base/coding.h"
 #include "engine/base/crc32c.h"
 #include "engine/base/status.h"
-#include "engine/storage/buffer_pool.h"
+#include "engine/storage/blocked_filter.h"
+#include "engine/storage/page_region.h"
+#include "engine/storage/position_hash.h"
+#include "learned_index/cells.h"
 
 namespace kyrodb::engine {
 namespace {
 
 template <typename Footer>
 auto Sections(Footer& footer) {
-  return std::array{&footer.heap,  &footer.slices,    &footer.offsets,   &footer.groups,
-                    &footer.model, &footer.checksums, &footer.properties};
+  return std::array{&footer.heap,   &footer.cells, &footer.offsets,   &footer.hash,
+                    &footer.filter, &footer.model, &footer.checksums, &footer.properties};
 }
 
-constexpr const char* kSectionNames[] = {"heap",  "slices",    "offsets",   "groups",
-                                         "model", "checksums", "properties"};
-constexpr size_t kPagedSectionCount = 5;
+constexpr const char* kSectionNames[] = {"heap",   "cells", "offsets",   "hash",
+                                         "filter", "model", "checksums", "properties"};
+constexpr size_t kPagedSectionCount = 6;
 
 absl::Status DamagedAt(uint64_t offset, absl::string_view what) {
   return absl::DataLossError(absl::StrFormat("offset %u: %s", offset, what));
@@ -43,6 +46,12 @@ void EncodeRunProperties(const RunProperties& properties, std::string* out) {
   PutLengthPrefixed(out, properties.common_prefix);
   PutLengthPrefixed(out, properties.smallest_key);
   PutLengthPrefixed(out, properties.largest_key);
+  PutVarint64(out, properties.range_deletes.size());
+  for (const RangeDelete& range : properties.range_deletes) {
+    PutLengthPrefixed(out, range.begin);
+    PutLengthPrefixed(out, range.end);
+    PutVarint64(out, range.lsn);
+  }
 }
 
 absl::StatusOr<RunProperties> DecodeRunProperties(absl::string_view bytes) {
@@ -60,6 +69,13 @@ absl::StatusOr<RunProperties> DecodeRunProperties(absl::string_view bytes) {
   properties.common_prefix = std::string(reader.LengthPrefixed());
   properties.smallest_key = std::string(reader.LengthPrefixed());
   properties.largest_key = std::string(reader.LengthPrefixed());
+  for (uint64_t count = reader.Varint64(); reader.ok() && count > 0; --count) {
+    RangeDelete range;
+    range.begin = std::string(reader.LengthPrefixed());
+    range.end = std::string(reader.LengthPrefixed());
+    range.lsn = reader.Varint64();
+    properties.range_deletes.push_back(std::move(range));
+  }
   if (!reader.ok() || !reader.rest().empty()) {
     return absl::DataLossError(
         absl::StrFormat("run properties of %u bytes do not end where they should", bytes.size()));
@@ -118,7 +134,7 @@ absl::StatusOr<RunFooter> DecodeRunTail(absl::string_view tail, uint64_t file_by
         absl::StrFormat("run format has version %u, this program reads up to version %u", version,
                         kRunFormatVersion));
   }
-  if (version == 0 || tail.size() < kRunTailBytes) {
+  if (version < kRunFormatVersion || tail.size() < kRunTailBytes) {
     return DamagedAt(trailer_offset, absl::StrFormat("format version %u in a file of %u bytes",
                                                      version, file_bytes));
   }
@@ -138,7 +154,7 @@ absl::StatusOr<RunFooter> DecodeRunTail(absl::string_view tail, uint64_t file_by
   footer.checksums_crc = reader.Fixed32();
   footer.properties_crc = reader.Fixed32();
 
-  // Every section begins where the one before ends, on a page among the first five.
+  // Every section begins where the one before ends, on a page among the first six.
   uint64_t expected = 0;
   size_t index = 0;
   for (const RunSection* section : Sections(footer)) {
@@ -161,8 +177,9 @@ absl::StatusOr<RunFooter> DecodeRunTail(absl::string_view tail, uint64_t file_by
                      absl::StrFormat("the sections end at offset %u, not here", expected));
   }
   if (footer.checksums.size_bytes != footer.checksums.offset / kPageBytes * 4 ||
-      footer.slices.size_bytes % 8 != 0 || footer.offsets.size_bytes % 8 != 0 ||
-      footer.groups.size_bytes % 4 != 0) {
+      footer.cells.size_bytes % learned_index::kCellBytes != 0 ||
+      footer.offsets.size_bytes % 8 != 0 || footer.hash.size_bytes % kHashBucketBytes != 0 ||
+      footer.filter.size_bytes % (8 * kFilterBlockWords) != 0) {
     return DamagedAt(footer_offset, "a section's size is impossible");
   }
   return footer;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -13,7 +14,7 @@
 namespace kyrodb::engine {
 
 inline constexpr uint64_t kRunMagic = 0x314E55524F52594B;  // "KYRORUN1"
-inline constexpr uint32_t kRunFormatVersion = 1;
+inline constexpr uint32_t kRunFormatVersion = 2;
 
 // What a run knows about itself.
 struct RunProperties {
@@ -26,6 +27,7 @@ struct RunProperties {
   uint64_t value_bytes = 0;      // of all versions
   Lsn min_lsn = 0;               // 0 in an empty run
   Lsn max_lsn = 0;
+  std::vector<RangeDelete> range_deletes;
   std::string common_prefix;  // of all keys
   std::string smallest_key;   // empty in an empty run
   std::string largest_key;
@@ -40,13 +42,14 @@ struct RunSection {
   uint64_t size_bytes = 0;
 };
 
-// Where everything is. Order in the file: heap, slices, offsets, groups, model, checksums,
-// properties, footer, trailer; the first five are padded to pages and covered by `checksums`.
+// Where everything is. Order in the file: heap, cells, offsets, hash, filter, model, checksums,
+// properties, footer, trailer; the first six are padded to pages and covered by `checksums`.
 struct RunFooter {
   RunSection heap;
-  RunSection slices;
+  RunSection cells;
   RunSection offsets;
-  RunSection groups;
+  RunSection hash;
+  RunSection filter;
   RunSection model;
   RunSection checksums;
   RunSection properties;
@@ -54,7 +57,8 @@ struct RunFooter {
   uint32_t properties_crc = 0;
 };
 
-inline constexpr uint64_t kRunFooterBytes = 7 * 16 + 3 * 4;
+inline constexpr uint64_t kRunSectionCount = 8;
+inline constexpr uint64_t kRunFooterBytes = kRunSectionCount * 16 + 3 * 4;
 // The trailer is the same in every version of the format, for ever.
 inline constexpr uint64_t kRunTrailerBytes = 16;
 inline constexpr uint64_t kRunTailBytes = kRunFooterBytes + kRunTrailerBytes;

@@ -65,9 +65,9 @@ class RunIterator : public InternalIterator {
   }
 
   absl::Status LoadRow() {
-    if (absl::Status status = reader_.LoadRecord(position_.entry); !status.ok()) return status;
-    if (absl::Status status = reader_.LoadVersions(); !status.ok()) return status;
-    return reader_.BuildKey(position_, &key_);
+    if (absl::Status status = reader_.LoadRecord(position_); !status.ok()) return status;
+    reader_.BuildKey(&key_);
+    return reader_.LoadVersions();
   }
 
   void LoadValue() {

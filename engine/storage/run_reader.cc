@@ -1,106 +1,130 @@
 #include "engine/storage/run_reader.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
 #include "engine/base/status.h"
-#include "learned_index/lower_bound.h"
+#include "engine/storage/key_hash.h"
+#include "learned_index/cells.h"
 
 namespace kyrodb::engine {
 namespace {
 
-constexpr uint64_t kWordsPerPage = kPageBytes / 8;
-constexpr uint64_t kHalfWordsPerPage = kPageBytes / 4;
+using learned_index::CellIndexOf;
+using learned_index::kCellBytes;
+using learned_index::kCellSlices;
+
+constexpr uint64_t kSlicesPerPage = kPageBytes / kCellBytes * kCellSlices;
+// What a sequential reader takes from disk at once, at least.
+constexpr uint64_t kReadAheadPages = 32;
+// Of a longer record, only this much is read to know key and versions.
+constexpr uint64_t kNearBytes = 8 * kPageBytes;
 
 }  // namespace
 
-PageCursor::PageCursor(const Run& run, const RunSection& section, Run::Access access)
-    : run_(run),
-      first_page_(section.offset / kPageBytes),
-      page_count_((section.size_bytes + kPageBytes - 1) / kPageBytes),
-      access_(access) {}
-
-absl::StatusOr<const uint64_t*> PageCursor::Page(uint64_t index) {
-  if (index_ == index) return words_;
-  KYRO_CHECK(index < page_count_);
-  index_.reset();
-  if (access_ == Run::Access::kCached) {
-    KYRO_ASSIGN_OR_RETURN(pin_, run_.Pin(first_page_ + index));
-    words_ = pin_.words();
-  } else {
-    if (index < chunk_begin_ || index >= chunk_end_) {
-      chunk_begin_ = chunk_end_ = 0;
-      const uint64_t end = std::min(index + kReadAheadPages, page_count_);
-      chunk_.resize((end - index) * kWordsPerPage);
-      KYRO_RETURN_IF_ERROR(run_.ReadPages(first_page_ + index, first_page_ + end,
-                                          reinterpret_cast<char*>(chunk_.data())));
-      chunk_begin_ = index;
-      chunk_end_ = end;
-    }
-    words_ = chunk_.data() + (index - chunk_begin_) * kWordsPerPage;
-    // Only now: damage that nobody asks for stays without consequence.
-    KYRO_RETURN_IF_ERROR(
-        run_.CheckPage(first_page_ + index, reinterpret_cast<const char*>(words_)));
+absl::Status SectionCursor::FillWindow(uint64_t first_page, uint64_t last_page) {
+  if (first_page < window_begin_ || last_page >= window_end_) {
+    const uint64_t section_end =
+        (section_.offset + section_.size_bytes + kPageBytes - 1) / kPageBytes;
+    const uint64_t end =
+        std::max(std::min(first_page + kReadAheadPages, section_end), last_page + 1);
+    window_begin_ = window_end_ = 0;
+    window_.resize((end - first_page) * kPageBytes);
+    KYRO_RETURN_IF_ERROR(run_.ReadPages(first_page, end, window_.data()));
+    window_begin_ = first_page;
+    window_end_ = end;
+    checked_.assign(end - first_page, false);
   }
-  index_ = index;
-  return words_;
+  // Only what is needed: damage that nobody asks for stays without consequence.
+  for (uint64_t page = first_page; page <= last_page; ++page) {
+    const uint64_t index = page - window_begin_;
+    if (checked_[index]) continue;
+    KYRO_RETURN_IF_ERROR(run_.CheckPage(page, window_.data() + index * kPageBytes));
+    checked_[index] = true;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<const char*> SectionCursor::Bytes(uint64_t begin, uint64_t size_bytes) {
+  KYRO_CHECK(size_bytes > 0 && begin + size_bytes <= section_.size_bytes);
+  const uint64_t offset = section_.offset + begin;
+  const uint64_t first_page = offset / kPageBytes;
+  const uint64_t last_page = (offset + size_bytes - 1) / kPageBytes;
+  if (access_ == Run::Access::kCached) {
+    if (!pins_.Holds(first_page, last_page + 1)) {
+      KYRO_RETURN_IF_ERROR(run_.region_->Pin(first_page, last_page + 1, &pins_));
+    }
+    return run_.region_->base() + offset;
+  }
+  KYRO_RETURN_IF_ERROR(FillWindow(first_page, last_page));
+  return window_.data() + (offset - window_begin_ * kPageBytes);
 }
 
 RunReader::RunReader(const Run& run, Run::Access access)
     : run_(run),
       entry_count_(run.properties_.entry_count),
       slice_count_(run.properties_.slice_count),
-      has_groups_(run.footer_.groups.size_bytes > 0),
-      slices_(run, run.footer_.slices, access),
+      grouped_(run.footer_.offsets.size_bytes > 0),
+      cells_(run, run.footer_.cells, access),
       offsets_(run, run.footer_.offsets, access),
-      groups_(run, run.footer_.groups, access),
       heap_(run, run.footer_.heap, access) {}
 
 absl::StatusOr<uint64_t> RunReader::Slice(uint64_t index) {
   if (index >= slice_count_) {
-    return run_.Damaged(run_.footer_.groups.offset,
+    return run_.Damaged(run_.footer_.cells.offset,
                         absl::StrFormat("rows point to slice %u of %u", index, slice_count_));
   }
-  KYRO_ASSIGN_OR_RETURN(const uint64_t* words, slices_.Page(index / kWordsPerPage));
-  return words[index % kWordsPerPage];
+  KYRO_ASSIGN_OR_RETURN(const char* cell,
+                        cells_.Bytes(index / kCellSlices * kCellBytes, kCellBytes));
+  return reinterpret_cast<const uint64_t*>(cell)[index % kCellSlices];
+}
+
+absl::StatusOr<uint64_t> RunReader::Word(uint64_t index) {
+  KYRO_ASSIGN_OR_RETURN(const char* cell,
+                        cells_.Bytes(index / kCellSlices * kCellBytes, kCellBytes));
+  return reinterpret_cast<const uint64_t*>(cell)[kCellSlices + index % kCellSlices];
 }
 
 absl::StatusOr<uint64_t> RunReader::LowerBoundSlice(uint64_t slice) {
   learned_index::SearchBound bound{.begin = 0, .end = slice_count_};
   if (run_.model_) bound = run_.model_->Find(slice);
   while (bound.begin < bound.end) {
-    const uint64_t first_page = bound.begin / kWordsPerPage;
-    const uint64_t last_page = (bound.end - 1) / kWordsPerPage;
+    const uint64_t first_page = bound.begin / kSlicesPerPage;
+    const uint64_t last_page = (bound.end - 1) / kSlicesPerPage;
     const uint64_t page = first_page + (last_page - first_page) / 2;
-    const uint64_t base = page * kWordsPerPage;
-    KYRO_ASSIGN_OR_RETURN(const uint64_t* words, slices_.Page(page));
+    const uint64_t base = page * kSlicesPerPage;
+    const uint64_t page_begin = page * kPageBytes;
+    KYRO_ASSIGN_OR_RETURN(
+        const char* bytes,
+        cells_.Bytes(page_begin, std::min(kPageBytes, run_.footer_.cells.size_bytes - page_begin)));
+    const auto* const cells = reinterpret_cast<const uint64_t*>(bytes);
     if (first_page == last_page) {
-      return base + learned_index::LowerBound(
-                        words, {.begin = bound.begin - base, .end = bound.end - base}, slice);
+      return base + learned_index::LowerBoundCells(
+                        cells, {.begin = bound.begin - base, .end = bound.end - base}, slice);
     }
     // The bound covers several pages: halve them by the last slice of the middle one.
-    if (words[kWordsPerPage - 1] < slice) {
-      bound.begin = base + kWordsPerPage;
+    if (cells[CellIndexOf(kSlicesPerPage - 1)] < slice) {
+      bound.begin = base + kSlicesPerPage;
     } else {
-      bound.end = base + kWordsPerPage - 1;
+      bound.end = base + kSlicesPerPage - 1;
     }
   }
   return bound.begin;
 }
 
 absl::StatusOr<uint64_t> RunReader::GroupBegin(uint64_t slice_index) {
-  if (!has_groups_) return slice_index;
+  if (!grouped_) return slice_index;
+  if (slice_index == slice_count_) return entry_count_;
   if (slice_index > slice_count_) {
-    return run_.Damaged(run_.footer_.groups.offset,
+    return run_.Damaged(run_.footer_.cells.offset,
                         absl::StrFormat("rows point to slice %u of %u", slice_index, slice_count_));
   }
-  KYRO_ASSIGN_OR_RETURN(const uint64_t* words, groups_.Page(slice_index / kHalfWordsPerPage));
-  const uint64_t pair = words[slice_index % kHalfWordsPerPage / 2];
-  const uint64_t begin = slice_index % 2 == 0 ? pair & 0xFFFFFFFF : pair >> 32;
-  if (begin > entry_count_) {
+  KYRO_ASSIGN_OR_RETURN(const uint64_t begin, Word(slice_index));
+  if (begin >= entry_count_) {
     return run_.Damaged(
-        run_.footer_.groups.offset + 4 * slice_index,
+        run_.footer_.cells.offset + 8 * (CellIndexOf(slice_index) + kCellSlices),
         absl::StrFormat("slice %u begins at row %u of %u", slice_index, begin, entry_count_));
   }
   return begin;
@@ -112,151 +136,91 @@ absl::StatusOr<RunReader::Range> RunReader::Group(uint64_t slice_index) {
   KYRO_ASSIGN_OR_RETURN(range.end, GroupBegin(slice_index + 1));
   if (range.begin >= range.end) {
     return run_.Damaged(
-        run_.footer_.groups.offset + 4 * slice_index,
+        run_.footer_.cells.offset + 8 * (CellIndexOf(slice_index) + kCellSlices),
         absl::StrFormat("slice %u has rows %u to %u", slice_index, range.begin, range.end));
   }
   return range;
 }
 
-absl::StatusOr<uint64_t> RunReader::RecordOffset(uint64_t entry) {
-  KYRO_ASSIGN_OR_RETURN(const uint64_t* words, offsets_.Page(entry / kWordsPerPage));
-  return words[entry % kWordsPerPage];
+absl::StatusOr<uint64_t> RunReader::RecordOffset(const RunPosition& position) {
+  if (position.entry == entry_count_) return run_.footer_.heap.size_bytes;
+  if (!grouped_) return Word(position.entry);
+  KYRO_ASSIGN_OR_RETURN(const char* word, offsets_.Bytes(8 * position.entry, 8));
+  uint64_t offset;
+  std::memcpy(&offset, word, sizeof(offset));
+  return offset;
 }
 
 absl::Status RunReader::DamagedRecord(absl::string_view what) const {
-  return run_.Damaged(run_.footer_.heap.offset + record_begin_,
-                      absl::StrFormat("record of %u bytes: %s", record_end_ - record_begin_, what));
+  return run_.Damaged(
+      run_.footer_.heap.offset + record_begin_,
+      absl::StrFormat("a record of %u bytes is damaged: %s", record_end_ - record_begin_, what));
 }
 
-absl::Status RunReader::ReadVarint(uint64_t* value) {
-  *value = 0;
-  int shift = 0;
-  while (at_ < record_end_) {
-    KYRO_ASSIGN_OR_RETURN(const uint64_t* words, heap_.Page(at_ / kPageBytes));
-    const char* page = reinterpret_cast<const char*>(words);
-    const uint64_t end = std::min(record_end_, (at_ / kPageBytes + 1) * kPageBytes);
-    while (at_ < end) {
-      const auto byte = static_cast<uint8_t>(page[at_++ % kPageBytes]);
-      if (shift == 63 && byte > 1) return DamagedRecord("a number has more than 64 bits");
-      *value |= static_cast<uint64_t>(byte & 0x7F) << shift;
-      if (byte < 0x80) return absl::OkStatus();
-      shift += 7;
-    }
-  }
-  return DamagedRecord("a number is cut off");
-}
-
-absl::StatusOr<absl::string_view> RunReader::ReadBytes(uint64_t size_bytes) {
-  if (size_bytes > record_end_ - at_) {
-    return DamagedRecord(absl::StrFormat("%u bytes at offset %u reach past its end", size_bytes,
-                                         at_ - record_begin_));
-  }
-  if (size_bytes == 0) return absl::string_view();
-  if (at_ / kPageBytes == (at_ + size_bytes - 1) / kPageBytes) {
-    KYRO_ASSIGN_OR_RETURN(const uint64_t* words, heap_.Page(at_ / kPageBytes));
-    const char* page = reinterpret_cast<const char*>(words);
-    const absl::string_view bytes(page + at_ % kPageBytes, size_bytes);
-    at_ += size_bytes;
-    return bytes;
-  }
-  scratch_.clear();
-  scratch_.reserve(size_bytes);
-  while (size_bytes > 0) {
-    KYRO_ASSIGN_OR_RETURN(const uint64_t* words, heap_.Page(at_ / kPageBytes));
-    const uint64_t piece = std::min(size_bytes, kPageBytes - at_ % kPageBytes);
-    scratch_.append(reinterpret_cast<const char*>(words) + at_ % kPageBytes, piece);
-    at_ += piece;
-    size_bytes -= piece;
-  }
-  return absl::string_view(scratch_);
-}
-
-absl::Status RunReader::LoadRecord(uint64_t entry) {
+absl::Status RunReader::LoadRecord(const RunPosition& position) {
   versions_.clear();
-  KYRO_ASSIGN_OR_RETURN(record_begin_, RecordOffset(entry));
-  KYRO_ASSIGN_OR_RETURN(record_end_, RecordOffset(entry + 1));
+  KYRO_ASSIGN_OR_RETURN(record_begin_, RecordOffset(position));
+  KYRO_ASSIGN_OR_RETURN(record_end_,
+                        RecordOffset({.slice = position.slice, .entry = position.entry + 1}));
   if (record_begin_ >= record_end_ || record_end_ > run_.footer_.heap.size_bytes) {
-    return run_.Damaged(run_.footer_.offsets.offset + 8 * entry,
-                        absl::StrFormat("row %u has bytes %u to %u of a heap of %u", entry,
-                                        record_begin_, record_end_, run_.footer_.heap.size_bytes));
+    const RunSection& column = grouped_ ? run_.footer_.offsets : run_.footer_.cells;
+    return run_.Damaged(
+        column.offset + 8 * (grouped_ ? position.entry : CellIndexOf(position.entry) + kCellSlices),
+        absl::StrFormat("row %u has bytes %u to %u of a heap of %u", position.entry, record_begin_,
+                        record_end_, run_.footer_.heap.size_bytes));
   }
-  at_ = record_begin_;
-  KYRO_RETURN_IF_ERROR(ReadVarint(&rest_bytes_));
-  suffix_.clear();
-  if (rest_bytes_ > 8) {
-    KYRO_ASSIGN_OR_RETURN(const absl::string_view suffix, ReadBytes(rest_bytes_ - 8));
-    suffix_.assign(suffix.data(), suffix.size());
-  }
-  return absl::OkStatus();
+  const uint64_t record_bytes = record_end_ - record_begin_;
+  near_bytes_ = std::min(record_bytes, kNearBytes);
+  KYRO_ASSIGN_OR_RETURN(const char* bytes, heap_.Bytes(record_begin_, near_bytes_));
+  if (record_.ParseHead({bytes, near_bytes_}, record_bytes)) return absl::OkStatus();
+  if (near_bytes_ == record_bytes) return DamagedRecord(record_.problem());
+  near_bytes_ = record_bytes;
+  KYRO_ASSIGN_OR_RETURN(bytes, heap_.Bytes(record_begin_, near_bytes_));
+  if (record_.ParseHead({bytes, near_bytes_}, record_bytes)) return absl::OkStatus();
+  return DamagedRecord(record_.problem());
 }
 
 absl::Status RunReader::LoadVersions() {
-  uint64_t version_count;
-  KYRO_RETURN_IF_ERROR(ReadVarint(&version_count));
-  // A version takes at least two bytes.
-  if (version_count == 0 || version_count > (record_end_ - at_) / 2) {
-    return DamagedRecord(absl::StrFormat("%u versions", version_count));
-  }
-  versions_.clear();
-  Lsn lsn = 0;
-  uint64_t value_bytes = 0;
-  for (uint64_t i = 0; i < version_count; ++i) {
-    uint64_t step;
-    uint64_t size_and_kind;
-    KYRO_RETURN_IF_ERROR(ReadVarint(&step));
-    KYRO_RETURN_IF_ERROR(ReadVarint(&size_and_kind));
-    if (step == 0 || (i > 0 && step >= lsn)) return DamagedRecord("LSNs do not descend");
-    lsn = i == 0 ? step : lsn - step;
-    const uint64_t size = size_and_kind >> 1;
-    const auto kind = static_cast<EntryKind>(size_and_kind & 1);
-    if (size > record_end_ - record_begin_ - value_bytes ||
-        (kind == EntryKind::kDelete && size > 0)) {
-      return DamagedRecord(absl::StrFormat("version %u has a value of %u bytes", i, size));
+  const uint64_t record_bytes = record_end_ - record_begin_;
+  while (true) {
+    versions_.clear();
+    RunVersion version;
+    while (record_.NextVersion(&version)) {
+      version.lsn += run_.lsn_base_;
+      versions_.push_back(version);
     }
-    versions_.push_back(
-        {.lsn = lsn, .kind = kind, .value_offset = value_bytes, .value_bytes = size});
-    value_bytes += size;
+    if (record_.problem() == nullptr && record_.FinishVersions(&values_begin_)) {
+      return absl::OkStatus();
+    }
+    if (near_bytes_ == record_bytes) return DamagedRecord(record_.problem());
+    near_bytes_ = record_bytes;
+    KYRO_ASSIGN_OR_RETURN(const char* bytes, heap_.Bytes(record_begin_, near_bytes_));
+    if (!record_.ParseHead({bytes, near_bytes_}, record_bytes)) {
+      return DamagedRecord(record_.problem());
+    }
   }
-  if (value_bytes != record_end_ - at_) {
-    return DamagedRecord(
-        absl::StrFormat("values of %u bytes, %u are left", value_bytes, record_end_ - at_));
-  }
-  for (RunVersion& version : versions_) version.value_offset += at_;
-  return absl::OkStatus();
 }
 
 absl::StatusOr<absl::string_view> RunReader::Value(const RunVersion& version) {
-  at_ = version.value_offset;
-  return ReadBytes(version.value_bytes);
+  if (version.value_bytes == 0) return absl::string_view();
+  const uint64_t begin = record_begin_ + values_begin_ + version.value_offset;
+  KYRO_ASSIGN_OR_RETURN(const char* value, heap_.Bytes(begin, version.value_bytes));
+  return absl::string_view(value, version.value_bytes);
 }
 
-absl::Status RunReader::BuildKey(const RunPosition& position, std::string* key) {
-  KYRO_ASSIGN_OR_RETURN(const uint64_t slice, Slice(position.slice));
-  const uint64_t bytes = __builtin_bswap64(slice);
+void RunReader::BuildKey(std::string* key) const {
   key->assign(run_.properties_.common_prefix);
-  key->append(reinterpret_cast<const char*>(&bytes), std::min<uint64_t>(rest_bytes_, 8));
-  key->append(suffix_);
-  return absl::OkStatus();
+  key->append(record_.rest().data(), record_.rest().size());
 }
 
-int RunReader::CompareRest(absl::string_view rest) const {
-  // Zero padding makes a short key look like a longer one that ends in zeros: then the shorter
-  // stands first.
-  const uint64_t a = std::min<uint64_t>(rest_bytes_, 8);
-  const uint64_t b = std::min<uint64_t>(rest.size(), 8);
-  if (a != b) return a < b ? -1 : 1;
-  if (a < 8) return 0;
-  return absl::string_view(suffix_).compare(rest.substr(8));
-}
-
-absl::StatusOr<uint64_t> RunReader::LowerBoundInGroup(const Range& range, absl::string_view rest,
-                                                      bool* found) {
+absl::StatusOr<uint64_t> RunReader::LowerBoundInGroup(uint64_t slice_index, const Range& range,
+                                                      absl::string_view rest, bool* found) {
   uint64_t begin = range.begin;
   uint64_t end = range.end;
   while (begin < end) {
     const uint64_t middle = begin + (end - begin) / 2;
-    KYRO_RETURN_IF_ERROR(LoadRecord(middle));
-    const int order = CompareRest(rest);
+    KYRO_RETURN_IF_ERROR(LoadRecord({.slice = slice_index, .entry = middle}));
+    const int order = record_.rest().compare(rest);
     if (order == 0) {
       *found = true;
       return middle;
@@ -274,7 +238,8 @@ absl::StatusOr<uint64_t> RunReader::LowerBoundInGroup(const Range& range, absl::
 absl::StatusOr<std::optional<RunPosition>> RunReader::Find(absl::string_view key) {
   const RunProperties& properties = run_.properties_;
   if (entry_count_ == 0 || !absl::StartsWith(key, properties.common_prefix) ||
-      key < properties.smallest_key || key > properties.largest_key) {
+      key < properties.smallest_key || key > properties.largest_key ||
+      !run_.filter_view_.MayContain(KeyHash(key))) {
     return std::nullopt;
   }
   const absl::string_view rest = key.substr(properties.common_prefix.size());
@@ -285,7 +250,7 @@ absl::StatusOr<std::optional<RunPosition>> RunReader::Find(absl::string_view key
   if (stored != slice) return std::nullopt;
   KYRO_ASSIGN_OR_RETURN(const Range group, Group(index));
   bool found;
-  KYRO_ASSIGN_OR_RETURN(const uint64_t entry, LowerBoundInGroup(group, rest, &found));
+  KYRO_ASSIGN_OR_RETURN(const uint64_t entry, LowerBoundInGroup(index, group, rest, &found));
   if (!found) return std::nullopt;
   return RunPosition{.slice = index, .entry = entry};
 }
@@ -310,17 +275,21 @@ absl::StatusOr<RunPosition> RunReader::LowerBound(absl::string_view key) {
   KYRO_ASSIGN_OR_RETURN(const Range group, Group(index));
   if (stored != slice) return RunPosition{.slice = index, .entry = group.begin};
   bool found;
-  KYRO_ASSIGN_OR_RETURN(const uint64_t entry, LowerBoundInGroup(group, rest, &found));
+  KYRO_ASSIGN_OR_RETURN(const uint64_t entry, LowerBoundInGroup(index, group, rest, &found));
   return RunPosition{.slice = entry < group.end ? index : index + 1, .entry = entry};
 }
 
 absl::StatusOr<RunPosition> RunReader::Next(const RunPosition& position) {
   RunPosition next{.slice = position.slice, .entry = position.entry + 1};
   if (next.entry == entry_count_) return end_position();
+  if (!grouped_) {
+    next.slice = next.entry;
+    return next;
+  }
   KYRO_ASSIGN_OR_RETURN(const uint64_t group_end, GroupBegin(position.slice + 1));
   if (next.entry >= group_end) ++next.slice;
   if (next.slice >= slice_count_) {
-    return run_.Damaged(run_.footer_.groups.offset,
+    return run_.Damaged(run_.footer_.cells.offset,
                         absl::StrFormat("row %u belongs to no slice", next.entry));
   }
   return next;
@@ -331,11 +300,33 @@ absl::StatusOr<RunPosition> RunReader::Previous(const RunPosition& position) {
   KYRO_ASSIGN_OR_RETURN(const uint64_t group_begin, GroupBegin(position.slice));
   if (position.entry > group_begin) return previous;
   if (previous.slice == 0) {
-    return run_.Damaged(run_.footer_.groups.offset,
+    return run_.Damaged(run_.footer_.cells.offset,
                         absl::StrFormat("row %u belongs to no slice", previous.entry));
   }
   --previous.slice;
   return previous;
+}
+
+absl::StatusOr<learned_index::RecursiveModelIndex> RunReader::TrainModel() {
+  learned_index::RecursiveModelIndexBuilder builder;
+  for (uint64_t i = 0; i < slice_count_; ++i) {
+    KYRO_ASSIGN_OR_RETURN(const uint64_t slice, Slice(i));
+    KYRO_RETURN_IF_ERROR(builder.Add(slice));
+  }
+  return builder.Finish();
+}
+
+absl::StatusOr<std::vector<uint64_t>> RunReader::HashKeys() {
+  std::vector<uint64_t> hashes;
+  hashes.reserve(entry_count_);
+  std::string key;
+  for (RunPosition position; !IsEnd(position);) {
+    KYRO_RETURN_IF_ERROR(LoadRecord(position));
+    BuildKey(&key);
+    hashes.push_back(KeyHash(key));
+    KYRO_ASSIGN_OR_RETURN(position, Next(position));
+  }
+  return hashes;
 }
 
 }  // namespace kyrodb::engine

@@ -1,4 +1,5 @@
-// Reads rows of a run: from a key to its row, from a row to its versions.
+// Reads rows of a run carefully: from a key to its row, from a row to its versions, with an error
+// that says what is wrong and where.
 #pragma once
 
 #include <cstdint>
@@ -9,50 +10,44 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "engine/storage/buffer_pool.h"
+#include "engine/storage/page_region.h"
 #include "engine/storage/run.h"
+#include "engine/storage/run_record.h"
 
 namespace kyrodb::engine {
 
-// Holds one checked page of one section at a time.
+// A window on one section.
 //
 // Thread-safety:  one thread at a time.
 // Lifetime:       borrows the run.
-class PageCursor {
+class SectionCursor {
  public:
-  PageCursor(const Run& run, const RunSection& section, Run::Access access);
+  SectionCursor(const Run& run, const RunSection& section, Run::Access access)
+      : run_(run), section_(section), access_(access) {}
 
-  // Page `index` of the section, valid until the next call.
-  absl::StatusOr<const uint64_t*> Page(uint64_t index);
+  // Bytes [begin, begin + size) of the section, valid until the next call. The caller has checked
+  // that they are in it.
+  absl::StatusOr<const char*> Bytes(uint64_t begin, uint64_t size_bytes);
 
  private:
-  // Pages that a sequential reader takes from disk at once.
-  static constexpr uint64_t kReadAheadPages = 8;
+  absl::Status FillWindow(uint64_t first_page, uint64_t last_page);
 
   const Run& run_;
-  const uint64_t first_page_;  // of the section, in the file
-  const uint64_t page_count_;
+  const RunSection section_;
   const Run::Access access_;
-  std::optional<uint64_t> index_;  // of the page that is held
-  const uint64_t* words_ = nullptr;
-  PinnedPage pin_;
-  // Sequential access: pages [chunk_begin_, chunk_end_) of the section, not all checked yet.
-  std::vector<uint64_t> chunk_;
-  uint64_t chunk_begin_ = 0;
-  uint64_t chunk_end_ = 0;
+  PinnedPages pins_;
+  // Sequential access: pages [window_begin_, window_end_) of the file, and which of them were
+  // checked.
+  std::vector<char> window_;
+  std::vector<bool> checked_;
+  uint64_t window_begin_ = 0;
+  uint64_t window_end_ = 0;
 };
 
 // A row, and the distinct slice that it belongs to.
 struct RunPosition {
   uint64_t slice = 0;
   uint64_t entry = 0;
-};
-
-struct RunVersion {
-  Lsn lsn = 0;
-  EntryKind kind = EntryKind::kDelete;
-  uint64_t value_offset = 0;  // in the heap
-  uint64_t value_bytes = 0;
 };
 
 // Every number that comes from the file is checked before it is used: whatever the bytes are, the
@@ -73,15 +68,19 @@ class RunReader {
   absl::StatusOr<RunPosition> Next(const RunPosition& position);
   absl::StatusOr<RunPosition> Previous(const RunPosition& position);
 
-  // Loads the record of a row; `versions` and `AppendKey` speak of it.
-  absl::Status LoadRecord(uint64_t entry);
+  // Loads the record of a row; `versions` and `BuildKey` speak of it.
+  absl::Status LoadRecord(const RunPosition& position);
   // Parses the version table of the loaded record, new to old. Not empty.
   absl::Status LoadVersions();
   const std::vector<RunVersion>& versions() const { return versions_; }
-  // Sets `key` to the key of the loaded record, which must be the one at `position`.
-  absl::Status BuildKey(const RunPosition& position, std::string* key);
+  // Sets `key` to the key of the loaded record.
+  void BuildKey(std::string* key) const;
   // The value of a version; valid until the next call of any method.
   absl::StatusOr<absl::string_view> Value(const RunVersion& version);
+
+  // Derived data, made again from the keys.
+  absl::StatusOr<learned_index::RecursiveModelIndex> TrainModel();
+  absl::StatusOr<std::vector<uint64_t>> HashKeys();
 
  private:
   // Rows [begin, end).
@@ -91,39 +90,35 @@ class RunReader {
   };
 
   absl::StatusOr<uint64_t> Slice(uint64_t index);
+  // What a slice leads to: its record in the heap, or the first row of its group.
+  absl::StatusOr<uint64_t> Word(uint64_t index);
   absl::StatusOr<uint64_t> LowerBoundSlice(uint64_t slice);
   // The rows of one distinct slice.
   absl::StatusOr<Range> Group(uint64_t slice_index);
   absl::StatusOr<uint64_t> GroupBegin(uint64_t slice_index);
-  absl::StatusOr<uint64_t> RecordOffset(uint64_t entry);
-  // How the loaded record's key compares with one of the same slice.
-  int CompareRest(absl::string_view rest) const;
+  absl::StatusOr<uint64_t> RecordOffset(const RunPosition& position);
+  absl::Status LoadRecordAt(uint64_t begin, uint64_t end, uint64_t entry);
   // The first row of `range` whose key is not less than `rest`, of which they share the slice;
   // loads its record when `found` becomes true.
-  absl::StatusOr<uint64_t> LowerBoundInGroup(const Range& range, absl::string_view rest,
-                                             bool* found);
-
-  // The heap, byte by byte from `at_` to the end of the record.
-  absl::Status ReadVarint(uint64_t* value);
-  absl::StatusOr<absl::string_view> ReadBytes(uint64_t size_bytes);
+  absl::StatusOr<uint64_t> LowerBoundInGroup(uint64_t slice_index, const Range& range,
+                                             absl::string_view rest, bool* found);
   absl::Status DamagedRecord(absl::string_view what) const;
 
   const Run& run_;
   const uint64_t entry_count_;
   const uint64_t slice_count_;
-  const bool has_groups_;
-  PageCursor slices_;
-  PageCursor offsets_;
-  PageCursor groups_;
-  PageCursor heap_;
+  const bool grouped_;
+  SectionCursor cells_;
+  SectionCursor offsets_;
+  SectionCursor heap_;
 
   uint64_t record_begin_ = 0;
   uint64_t record_end_ = 0;
-  uint64_t at_ = 0;
-  uint64_t rest_bytes_ = 0;  // of the loaded record's key after the common prefix
-  std::string suffix_;       // the part of it that does not fit the slice
+  // Of it, what is parsed: all, unless it is long.
+  uint64_t near_bytes_ = 0;
+  RunRecord record_;
+  uint64_t values_begin_ = 0;  // in the record
   std::vector<RunVersion> versions_;
-  std::string scratch_;
 };
 
 }  // namespace kyrodb::engine

@@ -9,13 +9,21 @@
 #include "engine/base/coding.h"
 #include "engine/base/crc32c.h"
 #include "engine/base/status.h"
-#include "engine/storage/buffer_pool.h"
+#include "engine/storage/blocked_filter.h"
+#include "engine/storage/key_hash.h"
+#include "engine/storage/page_region.h"
+#include "engine/storage/position_hash.h"
+#include "learned_index/cells.h"
 
 namespace kyrodb::engine {
 namespace {
 
+using learned_index::CellIndexOf;
+using learned_index::kCellSlices;
+using learned_index::kCellWords;
+
 // The heap goes to disk in writes of about this size.
-constexpr uint64_t kWriteBytes = 16 * kPageBytes;
+constexpr uint64_t kWriteBytes = 128 * kPageBytes;
 constexpr uint64_t kEntryCountMax = learned_index::kKeyCountMax;
 
 std::string CommonPrefix(const RunWriterOptions& options) {
@@ -84,18 +92,23 @@ absl::Status RunWriter::AddChecked(absl::string_view key, Lsn lsn, EntryKind kin
           absl::StrFormat("key \"%s\" does not begin with \"%s\" as the given bounds do",
                           absl::CHexEscape(key), absl::CHexEscape(properties_.common_prefix)));
     }
-    if (offsets_.size() == kEntryCountMax) {
+    if (hashes_.size() == kEntryCountMax) {
       return absl::ResourceExhaustedError(
           absl::StrFormat("a run holds at most %u keys", kEntryCountMax));
     }
     KYRO_RETURN_IF_ERROR(FlushRecord());
-    const absl::string_view rest = key.substr(properties_.common_prefix.size());
-    const uint64_t slice = KeySlice(rest);
-    if (slices_.empty() || slice != slices_.back()) {
+    const uint64_t slice = KeySlice(key.substr(properties_.common_prefix.size()));
+    if (slice_count_ == 0 || slice != cells_[CellIndexOf(slice_count_ - 1)]) {
       KYRO_RETURN_IF_ERROR(model_.Add(slice));
-      slices_.push_back(slice);
-      groups_.push_back(static_cast<uint32_t>(offsets_.size()));
+      if (slice_count_ % kCellSlices == 0) {
+        cells_.resize(cells_.size() + kCellSlices, ~uint64_t{0});
+        cells_.resize(cells_.size() + kCellSlices, 0);
+      }
+      cells_[CellIndexOf(slice_count_)] = slice;
+      cells_[CellIndexOf(slice_count_) + kCellSlices] = hashes_.size();
+      ++slice_count_;
     }
+    hashes_.push_back(KeyHash(key));
     offsets_.push_back(file_bytes_);
     if (!has_key_) properties_.smallest_key = std::string(key);
     has_key_ = true;
@@ -106,7 +119,7 @@ absl::Status RunWriter::AddChecked(absl::string_view key, Lsn lsn, EntryKind kin
   } else {
     PutVarint64(&pending_table_, last_lsn_ - lsn);
   }
-  PutVarint64(&pending_table_, value.size() << 1 | static_cast<uint64_t>(kind));
+  PutVarint64(&pending_table_, value.size() << 3 | static_cast<uint64_t>(kind));
   pending_values_.append(value.data(), value.size());
   ++pending_count_;
   last_lsn_ = lsn;
@@ -120,25 +133,36 @@ absl::Status RunWriter::AddChecked(absl::string_view key, Lsn lsn, EntryKind kin
 
 absl::Status RunWriter::FlushRecord() {
   if (pending_count_ == 0) return absl::OkStatus();
-  const absl::string_view rest = absl::string_view(key_).substr(properties_.common_prefix.size());
-  std::string header;
-  PutVarint64(&header, rest.size());
-  if (rest.size() > 8) header.append(rest.data() + 8, rest.size() - 8);
-  PutVarint64(&header, pending_count_);
-  KYRO_RETURN_IF_ERROR(Append(header));
-  KYRO_RETURN_IF_ERROR(Append(pending_table_));
-  KYRO_RETURN_IF_ERROR(Append(pending_values_));
+  const uint64_t before = buffer_.size();
+  PutLengthPrefixed(&buffer_, absl::string_view(key_).substr(properties_.common_prefix.size()));
+  PutVarint64(&buffer_, pending_count_);
+  buffer_.append(pending_table_);
+  buffer_.append(pending_values_);
+  file_bytes_ += buffer_.size() - before;
   if (pending_deleted_) ++properties_.tombstone_count;
   pending_count_ = 0;
   pending_table_.clear();
   pending_values_.clear();
-  return absl::OkStatus();
+  return buffer_.size() < kWriteBytes ? absl::OkStatus() : WriteBuffer();
+}
+
+void RunWriter::AddRangeDelete(RangeDelete range) {
+  properties_.max_lsn = std::max(properties_.max_lsn, range.lsn);
+  properties_.min_lsn =
+      properties_.min_lsn == 0 ? range.lsn : std::min(properties_.min_lsn, range.lsn);
+  properties_.range_deletes.push_back(std::move(range));
 }
 
 absl::Status RunWriter::Append(absl::string_view bytes) {
-  buffer_.append(bytes.data(), bytes.size());
-  file_bytes_ += bytes.size();
-  return buffer_.size() < kWriteBytes ? absl::OkStatus() : WriteBuffer();
+  // Long columns pass through in pieces, so that the buffer stays small.
+  while (!bytes.empty()) {
+    const absl::string_view piece = bytes.substr(0, kWriteBytes);
+    buffer_.append(piece.data(), piece.size());
+    file_bytes_ += piece.size();
+    bytes.remove_prefix(piece.size());
+    if (buffer_.size() >= kWriteBytes) KYRO_RETURN_IF_ERROR(WriteBuffer());
+  }
+  return absl::OkStatus();
 }
 
 absl::Status RunWriter::WriteBuffer() {
@@ -167,8 +191,8 @@ absl::StatusOr<RunProperties> RunWriter::Finish() {
 absl::Status RunWriter::FinishChecked() {
   if (finished_) return absl::FailedPreconditionError("run is already finished");
   KYRO_RETURN_IF_ERROR(FlushRecord());
-  properties_.entry_count = offsets_.size();
-  properties_.slice_count = slices_.size();
+  properties_.entry_count = hashes_.size();
+  properties_.slice_count = slice_count_;
   properties_.largest_key = key_;
 
   RunFooter footer;
@@ -178,13 +202,18 @@ absl::Status RunWriter::FinishChecked() {
     *section = {.offset = file_bytes_, .size_bytes = bytes.size()};
     return Append(bytes);
   };
-  offsets_.push_back(file_bytes_);
-  KYRO_RETURN_IF_ERROR(add_section(&footer.slices, AsBytes(slices_)));
-  KYRO_RETURN_IF_ERROR(add_section(&footer.offsets, AsBytes(offsets_)));
-  offsets_.pop_back();
-  groups_.push_back(static_cast<uint32_t>(offsets_.size()));
-  const bool has_groups = slices_.size() != offsets_.size();
-  KYRO_RETURN_IF_ERROR(add_section(&footer.groups, has_groups ? AsBytes(groups_) : ""));
+  const bool grouped = slice_count_ != hashes_.size();
+  if (!grouped) {
+    for (uint64_t i = 0; i < slice_count_; ++i) cells_[CellIndexOf(i) + kCellSlices] = offsets_[i];
+  }
+  KYRO_RETURN_IF_ERROR(add_section(&footer.cells, AsBytes(cells_)));
+  KYRO_RETURN_IF_ERROR(add_section(&footer.offsets, grouped ? AsBytes(offsets_) : ""));
+  std::vector<HashBucket> buckets;
+  if (grouped) buckets = BuildPositionHash(hashes_);
+  KYRO_RETURN_IF_ERROR(add_section(&footer.hash, AsBytes(buckets)));
+  std::vector<uint64_t> filter;
+  if (!hashes_.empty()) filter = BuildFilter(hashes_);
+  KYRO_RETURN_IF_ERROR(add_section(&footer.filter, AsBytes(filter)));
   std::string model_bytes;
   KYRO_ASSIGN_OR_RETURN(const learned_index::RecursiveModelIndex model, model_.Finish());
   model.Encode(&model_bytes);

@@ -33,7 +33,9 @@ struct RunWriterOptions {
 //                 version out of order or a key outside the given bounds; errors of the disk as
 //                 they are.
 // Thread-safety:  one thread at a time.
-// Cost:           20 bytes of memory a key, and the versions of one key at a time.
+// Cost:           24 bytes of memory a key (twice that where slices are shared), and the versions
+// of
+//                 one key at a time.
 class RunWriter {
  public:
   static absl::StatusOr<std::unique_ptr<RunWriter>> Create(FileSystem& file_system,
@@ -46,11 +48,15 @@ class RunWriter {
   // The value of a delete must be empty.
   absl::Status Add(absl::string_view key, Lsn lsn, EntryKind kind, absl::string_view value);
 
+  // Says that a range was deleted; in any order. It does not touch the versions added here.
+  void AddRangeDelete(RangeDelete range);
+
   // Completes and syncs the file; the caller syncs its directory.
   absl::StatusOr<RunProperties> Finish();
 
   // Distinct keys so far.
-  uint64_t entry_count() const { return offsets_.size(); }
+  uint64_t entry_count() const { return hashes_.size(); }
+  uint64_t range_delete_count() const { return properties_.range_deletes.size(); }
   uint64_t file_bytes() const { return file_bytes_; }
 
  private:
@@ -72,13 +78,14 @@ class RunWriter {
   absl::Status status_;
   bool finished_ = false;
 
-  std::string buffer_;       // whole pages, not written yet, and the page being filled
+  std::string buffer_;       // not written yet; begins at a page
   uint64_t file_bytes_ = 0;  // appended so far, the buffer included
   std::vector<uint32_t> page_checksums_;
 
-  std::vector<uint64_t> slices_;   // distinct
+  std::vector<uint64_t> hashes_;  // of keys
+  std::vector<uint64_t> cells_;   // of the distinct slices; their words as if they were shared
+  uint64_t slice_count_ = 0;
   std::vector<uint64_t> offsets_;  // of records in the heap
-  std::vector<uint32_t> groups_;   // first entry of each slice
   learned_index::RecursiveModelIndexBuilder model_;
 
   // The key whose versions are being collected.

@@ -50,9 +50,9 @@ std::string Mutate(const uint8_t* data, size_t size) {
   std::string bytes = SampleRun();
   const uint64_t footer_offset = bytes.size() - kRunTailBytes;
   for (size_t i = 0; i + 4 <= size; i += 4) {
-    const uint64_t which = data[i] % 8;
+    const uint64_t which = data[i] % (kRunSectionCount + 1);
     RunSection section{.offset = footer_offset, .size_bytes = kRunTailBytes};
-    if (which < 7) {
+    if (which < kRunSectionCount) {
       section.offset = LoadFixed64(SampleRun().data() + footer_offset + 16 * which);
       section.size_bytes = LoadFixed64(SampleRun().data() + footer_offset + 16 * which + 8);
     }
@@ -74,6 +74,8 @@ void Read(const std::string& bytes) {
                           "table/0099/suffix/2", "table/00", "zzz"}) {
     for (const Lsn snapshot : {Lsn{4}, Lsn{5}, kLsnMax}) {
       (*run)->Get(key, snapshot).status().IgnoreError();
+      const Epochs::Guard guard = pool.epochs().Enter();
+      (*run)->TryGet(KeyProbe(key), snapshot);
     }
     (*run)->LatestLsn(key).status().IgnoreError();
     (*run)->KeyBefore(key).status().IgnoreError();

@@ -206,7 +206,7 @@ TEST_F(IteratorTest, DamageInOneSourceEndsTheWalkWithAnError) {
     EXPECT_NE(iterator->key(), "9999") << "the rows before it are missing";
     ++count;
   }
-  EXPECT_GT(count, 100u);
+  EXPECT_GT(count, 50u);
   EXPECT_EQ(iterator->status().code(), absl::StatusCode::kDataLoss);
   EXPECT_THAT(std::string(iterator->status().message()), HasSubstr(Path(1)));
 

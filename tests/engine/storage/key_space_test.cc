@@ -14,6 +14,7 @@
 
 #include "absl/synchronization/mutex.h"
 #include "engine/base/fault_file_system.h"
+#include "engine/base/status.h"
 #include "engine/database.h"
 #include "engine/iterator.h"
 #include "tests/engine/storage/model.h"
@@ -21,6 +22,19 @@
 
 namespace kyrodb::engine {
 namespace {
+
+struct VersionedValue {
+  Lsn lsn = 0;
+  std::string value;
+};
+
+absl::StatusOr<std::optional<VersionedValue>> Look(const KeySpace& space, absl::string_view key,
+                                                   Lsn snapshot) {
+  VersionedValue found;
+  KYRO_ASSIGN_OR_RETURN(found.lsn, space.Get(key, snapshot, &found.value));
+  if (found.lsn == 0) return std::nullopt;
+  return found;
+}
 
 using testing::ElementsAre;
 using testing::IsEmpty;
@@ -107,7 +121,7 @@ class KeySpaceTest : public StorageTest {
       const auto expected = ModelGet(model_, key, snapshot);
       const bool there = expected && expected->second.kind == EntryKind::kPut;
       if (there) last = key;
-      const auto found = space.Get(key, snapshot);
+      const auto found = Look(space, key, snapshot);
       ASSERT_TRUE(found.ok()) << found.status();
       ASSERT_EQ(found->has_value(), there) << absl::CHexEscape(key) << " at " << snapshot;
       if (there) {
@@ -155,7 +169,7 @@ class KeySpaceTest : public StorageTest {
 TEST_F(KeySpaceTest, ANewSpaceIsEmpty) {
   const auto space = NewSpace();
   EXPECT_EQ(space->id(), 7u);
-  EXPECT_EQ(*space->Get("k", kLsnMax), std::nullopt);
+  EXPECT_EQ(*Look(*space, "k", kLsnMax), std::nullopt);
   EXPECT_EQ(*space->LastKey(kLsnMax), std::nullopt);
   EXPECT_EQ(*space->LatestLsn("k"), 0u);
   EXPECT_FALSE(space->NewIterator({}, kLsnMax)->Valid());
@@ -172,9 +186,9 @@ TEST_F(KeySpaceTest, NewerSourcesHideOlderOnes) {
   Delete(*space, 2, "k");
   space->Freeze();
   Put(*space, 3, "k", "active");
-  EXPECT_EQ((*space->Get("k", 1))->value, "run");
-  EXPECT_EQ(*space->Get("k", 2), std::nullopt);
-  EXPECT_EQ((*space->Get("k", 3))->value, "active");
+  EXPECT_EQ((*Look(*space, "k", 1))->value, "run");
+  EXPECT_EQ(*Look(*space, "k", 2), std::nullopt);
+  EXPECT_EQ((*Look(*space, "k", 3))->value, "active");
   EXPECT_EQ(*space->LatestLsn("k"), 3u);
   EXPECT_EQ(*space->LatestLsn("k", 2), 3u);
   EXPECT_EQ(*space->LatestLsn("k", 3), 0u);
@@ -200,11 +214,11 @@ TEST_F(KeySpaceTest, AFlushIsInvisibleUntilItIsInstalled) {
   ASSERT_TRUE(run.ok());
   EXPECT_EQ(space->statistics().run_count, 0u);
   EXPECT_GT(space->memtable_bytes(), space->active_memtable_bytes());
-  EXPECT_EQ((*space->Get("k", 1))->value, "v");
+  EXPECT_EQ((*Look(*space, "k", 1))->value, "v");
   space->InstallFlush(*run, frozen);
   EXPECT_EQ(space->statistics().run_count, 1u);
   EXPECT_EQ(space->memtable_bytes(), space->active_memtable_bytes());
-  EXPECT_EQ((*space->Get("k", 1))->value, "v");
+  EXPECT_EQ((*Look(*space, "k", 1))->value, "v");
 }
 
 TEST_F(KeySpaceTest, WhatVanishesEntirelyLeavesNoFile) {
@@ -266,10 +280,10 @@ TEST_F(KeySpaceTest, AFailedFlushLeavesEverythingAsItWas) {
   faulty->SetFault({.kind = Fault::Kind::kSyncError, .at = 0, .forever = true});
   EXPECT_EQ(Flush(space, {.snapshots = {1}}).code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(Files(), IsEmpty());
-  EXPECT_EQ((*space.Get("k", 1))->value, "v");
+  EXPECT_EQ((*Look(space, "k", 1))->value, "v");
   faulty->ClearFault();
   EXPECT_TRUE(Flush(space, {.snapshots = {1}}).ok());
-  EXPECT_EQ((*space.Get("k", 1))->value, "v");
+  EXPECT_EQ((*Look(space, "k", 1))->value, "v");
 }
 
 TEST_F(KeySpaceTest, AnErrorOfTheVisitorEndsTheWalk) {
@@ -433,7 +447,7 @@ TEST_F(KeySpaceTest, ReadersSeeOneMomentWhileEverythingMoves) {
         }
         int64_t looked_up = 0;
         for (uint64_t i = 0; i < kKeys; ++i) {
-          const auto value = space->Get(absl::StrFormat("account/%02u", i), snapshot);
+          const auto value = Look(*space, absl::StrFormat("account/%02u", i), snapshot);
           if (!value.ok()) wrong.fetch_add(1);
           if (value.ok() && value->has_value()) looked_up += std::stoll((*value)->value);
         }

@@ -77,6 +77,30 @@ inline std::string RandomBytes(Random& random, size_t size_bytes) {
   return bytes;
 }
 
+// What the look-up that never waits says in the end, with the pages that it missed brought in.
+// What it leaves to the careful one is asked there.
+inline absl::StatusOr<std::optional<FoundVersion>> QuickGet(BufferPool& pool, const Run& run,
+                                                            absl::string_view key, Lsn snapshot) {
+  const KeyProbe probe(key);
+  for (int round = 0; round < 8; ++round) {
+    QuickFind find;
+    {
+      const Epochs::Guard guard = pool.epochs().Enter();
+      find = run.TryGet(probe, snapshot);
+      if (find.outcome == QuickFind::Outcome::kAbsent) return std::nullopt;
+      if (find.outcome == QuickFind::Outcome::kFound) {
+        return FoundVersion{.kind = find.kind, .lsn = find.lsn, .value = std::string(find.value)};
+      }
+    }
+    if (find.outcome == QuickFind::Outcome::kAskCarefully) break;
+    if (absl::Status status = run.LoadPages(find.missing_begin, find.missing_end); !status.ok()) {
+      if (!absl::IsDataLoss(status)) return status;
+      break;
+    }
+  }
+  return run.Get(key, snapshot);
+}
+
 // A disk, a pool and metrics.
 class StorageTest : public testing::Test {
  protected:

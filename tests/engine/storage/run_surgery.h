@@ -8,7 +8,7 @@
 
 #include "engine/base/coding.h"
 #include "engine/base/crc32c.h"
-#include "engine/storage/buffer_pool.h"
+#include "engine/storage/page_region.h"
 #include "engine/storage/run_format.h"
 
 namespace kyrodb::engine {
@@ -28,8 +28,8 @@ inline bool ResealRun(std::string* bytes) {
   const auto fits = [&](const RunSection& s) {
     return s.offset <= footer_offset && s.size_bytes <= footer_offset - s.offset;
   };
-  const RunSection checksums = section(5);
-  const RunSection properties = section(6);
+  const RunSection checksums = section(kRunSectionCount - 2);
+  const RunSection properties = section(kRunSectionCount - 1);
   const bool sensible = fits(checksums) && fits(properties);
   if (sensible) {
     for (uint64_t i = 0; i < checksums.size_bytes / 4; ++i) {
@@ -40,8 +40,8 @@ inline bool ResealRun(std::string* bytes) {
     const auto crc = [&](const RunSection& s) {
       return Crc32c(absl::string_view(*bytes).substr(s.offset, s.size_bytes));
     };
-    StoreFixed32(bytes, footer_offset + 7 * 16, crc(checksums));
-    StoreFixed32(bytes, footer_offset + 7 * 16 + 4, crc(properties));
+    StoreFixed32(bytes, footer_offset + kRunSectionCount * 16, crc(checksums));
+    StoreFixed32(bytes, footer_offset + kRunSectionCount * 16 + 4, crc(properties));
   }
   StoreFixed32(bytes, footer_offset + kRunFooterBytes - 4,
                Crc32c(absl::string_view(*bytes).substr(footer_offset, kRunFooterBytes - 4)));

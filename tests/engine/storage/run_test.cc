@@ -90,8 +90,8 @@ class RunTest : public StorageTest {
     }
   }
 
-  void ExpectGet(const Run& run, const Model& model, const std::string& key, Lsn snapshot) {
-    const auto found = run.Get(key, snapshot);
+  static void ExpectFound(const absl::StatusOr<std::optional<FoundVersion>>& found,
+                          const Model& model, const std::string& key, Lsn snapshot) {
     ASSERT_TRUE(found.ok()) << found.status();
     const auto expected = ModelGet(model, key, snapshot);
     ASSERT_EQ(found->has_value(), expected.has_value())
@@ -100,6 +100,11 @@ class RunTest : public StorageTest {
     ASSERT_EQ((*found)->lsn, expected->first);
     ASSERT_EQ((*found)->kind, expected->second.kind);
     ASSERT_TRUE((*found)->value == expected->second.value);
+  }
+
+  void ExpectGet(const Run& run, const Model& model, const std::string& key, Lsn snapshot) {
+    ExpectFound(run.Get(key, snapshot), model, key, snapshot);
+    ExpectFound(QuickGet(pool_, run, key, snapshot), model, key, snapshot);
   }
 
   void ExpectRoundTrip(const Model& model, std::vector<std::string> probes = {}) {
