@@ -93,7 +93,8 @@ class Database {
   // drops the error.
   virtual absl::Status Close() = 0;
 
-  virtual std::unique_ptr<Transaction> Begin() = 0;
+  virtual std::unique_ptr<Transaction> Begin(
+      IsolationLevel isolation = IsolationLevel::kSnapshot) = 0;
 
   // `count` row ids that nobody else gets, ascending by one; returns the first.
   virtual absl::StatusOr<int64_t> AllocateRowIds(ObjectId table, uint64_t count) = 0;

@@ -20,9 +20,22 @@ struct CommitInfo {
   Lsn durable_lsn = 0;  // every commit up to here survives a power loss
 };
 
-// Snapshot isolation, first committer wins: `Commit` fails with `Aborted` when another transaction
-// committed a write of the same key, or changed a table that this one writes, after this one's
-// snapshot. Nothing is visible to others before `Commit` returns.
+enum class IsolationLevel {
+  // Reads one snapshot; first committer wins: `Commit` fails with `Aborted` when another
+  // transaction
+  // committed a write of the same key, or changed a table that this one writes, after this one's
+  // snapshot.
+  kSnapshot,
+  // The same, and `Commit` also fails with `Aborted` when another transaction wrote, after this
+  // one's snapshot, something that this one has read: a key, present or absent, a key in a range as
+  // far as it was scanned, a definition. So transactions of this level that write have read what
+  // they would read at the moment of their commit: the order of commits is the order in which they
+  // could have run alone. One that writes nothing always commits: it read the state after a commit
+  // that had happened when it began, and stands there in that order.
+  kSerializable,
+};
+
+// Nothing is visible to others before `Commit` returns.
 //
 // Errors:         `NotFound` for an unknown table; `FailedPrecondition` after Commit or Rollback,
 //                 and for writes when the database is read-only; `ResourceExhausted` beyond the

@@ -11,12 +11,17 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "engine/core/applier.h"
+#include "engine/core/commit_history.h"
+#include "engine/core/read_set.h"
 #include "engine/core/space_table.h"
 #include "engine/core/write_set.h"
 #include "engine/schema.h"
 #include "wal/log.h"
 
 namespace kyrodb::engine {
+
+// What `CommitContext::history` holds: a few hundred thousand keys.
+inline constexpr uint64_t kCommitHistoryBytesMax = uint64_t{16} << 20;
 
 // What all commits of a database share.
 //
@@ -25,6 +30,7 @@ struct CommitContext {
   SpaceTable* spaces = nullptr;
   Views* views = nullptr;
   Applier* applier = nullptr;
+  CommitHistory* history = nullptr;
   // Keys of the group that is being prepared; a later request of the group that wrote one of them
   // conflicts.
   absl::flat_hash_set<std::pair<ObjectId, absl::string_view>> group_keys;
@@ -35,11 +41,12 @@ struct CommitContext {
 class BatchCommit : public wal::CommitRequest {
  public:
   BatchCommit(CommitContext* context, Lsn snapshot, std::shared_ptr<const Catalog> base,
-              const WriteSet* writes)
+              const WriteSet* writes, const ReadSet* reads)
       : context_(context),
         snapshot_(snapshot),
         base_(std::move(base)),
         writes_(writes),
+        reads_(reads),
         record_(writes->EncodeRecord()) {}
 
   absl::Status Prepare(Lsn lsn, std::span<wal::CommitRequest* const> earlier_in_group) override;
@@ -49,11 +56,16 @@ class BatchCommit : public wal::CommitRequest {
  private:
   void AddKeysToGroup() const;
   absl::Status ValidateTable(ObjectId table) const;
+  absl::Status ReadConflict(ObjectId space) const;
+  absl::Status ValidateReads(Lsn lsn, std::span<wal::CommitRequest* const> earlier_in_group) const;
+  // Without the history of commits: looks for versions of what was read.
+  absl::Status ValidateReadsInSpaces(std::span<wal::CommitRequest* const> earlier_in_group) const;
 
   CommitContext* const context_;
   const Lsn snapshot_;
   const std::shared_ptr<const Catalog> base_;  // when the transaction began
   const WriteSet* const writes_;
+  const ReadSet* const reads_;  // null: nothing that needs validation
   const std::string record_;
 };
 

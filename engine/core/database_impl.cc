@@ -105,6 +105,13 @@ absl::Status DatabaseImpl::DefineKnobs() {
                                            .default_value = 48 * kMiB,
                                            .min = kMiB / 16,
                                            .max = 56 * kMiB});
+  read_set_bytes_max_ = &knobs_.Define({.name = "read_set_bytes_max",
+                                        .description = "what one serializable transaction may "
+                                                       "remember of its reads key by key",
+                                        .unit = "bytes",
+                                        .default_value = 16 * kMiB,
+                                        .min = 0,
+                                        .max = int64_t{1} << 34});
   run_count_max_ = &knobs_.Define({.name = "run_count_max",
                                    .description = "runs of a key space before they are merged",
                                    .unit = "count",
@@ -305,16 +312,19 @@ void DatabaseImpl::StartBackground() {
   commit_context_.spaces = spaces_.get();
   commit_context_.views = views_.get();
   commit_context_.applier = applier_.get();
-  transaction_context_ = {
-      .views = views_.get(),
-      .spaces = spaces_.get(),
-      .indexes = &indexes_,
-      .transaction_bytes_max = transaction_bytes_max_,
-      .writable = [this] { return writable(); },
-      .commit =
-          [this](Lsn snapshot, std::shared_ptr<const Catalog> base, const WriteSet& writes) {
-            return CommitWrites(snapshot, std::move(base), writes);
-          }};
+  commit_context_.history = &commit_history_;
+  transaction_context_ = {.views = views_.get(),
+                          .spaces = spaces_.get(),
+                          .indexes = &indexes_,
+                          .history = &commit_history_,
+                          .transaction_bytes_max = transaction_bytes_max_,
+                          .read_set_bytes_max = read_set_bytes_max_,
+                          .writable = [this] { return writable(); },
+                          .commit =
+                              [this](Lsn snapshot, std::shared_ptr<const Catalog> base,
+                                     const WriteSet& writes, const ReadSet* reads) {
+                                return CommitWrites(snapshot, std::move(base), writes, reads);
+                              }};
   maintenance_ = std::make_unique<Maintenance>(
       MaintenanceContext{.checkpointer = checkpointer_.get(),
                          .log = log_.get(),
@@ -357,16 +367,17 @@ Lsn DatabaseImpl::durable_lsn() const {
   return log_ == nullptr ? views_->visible() : log_->synced_lsn();
 }
 
-std::unique_ptr<Transaction> DatabaseImpl::Begin() {
-  return std::make_unique<TransactionImpl>(&transaction_context_);
+std::unique_ptr<Transaction> DatabaseImpl::Begin(IsolationLevel isolation) {
+  return std::make_unique<TransactionImpl>(&transaction_context_, isolation);
 }
 
 absl::StatusOr<CommitInfo> DatabaseImpl::CommitWrites(Lsn snapshot,
                                                       std::shared_ptr<const Catalog> base,
-                                                      const WriteSet& writes) {
+                                                      const WriteSet& writes,
+                                                      const ReadSet* reads) {
   KYRO_RETURN_IF_ERROR(writable());
   KYRO_RETURN_IF_ERROR(maintenance_->AdmitWrite(writes.size_bytes(), writes.FreesSpace()));
-  BatchCommit commit(&commit_context_, snapshot, std::move(base), &writes);
+  BatchCommit commit(&commit_context_, snapshot, std::move(base), &writes, reads);
   KYRO_ASSIGN_OR_RETURN(const Lsn lsn, log_->Commit(&commit));
   return CommitInfo{.lsn = lsn, .durable_lsn = log_->synced_lsn()};
 }

@@ -10,6 +10,7 @@
 #include "engine/core/applier.h"
 #include "engine/core/batch_commit.h"
 #include "engine/core/checkpointer.h"
+#include "engine/core/commit_history.h"
 #include "engine/core/file_names.h"
 #include "engine/core/index_set.h"
 #include "engine/core/maintenance.h"
@@ -34,7 +35,7 @@ class DatabaseImpl final : public Database {
   absl::Status Open();
 
   absl::Status Close() override;
-  std::unique_ptr<Transaction> Begin() override;
+  std::unique_ptr<Transaction> Begin(IsolationLevel isolation) override;
   absl::StatusOr<int64_t> AllocateRowIds(ObjectId table, uint64_t count) override;
   absl::Status Checkpoint() override;
   absl::Status Compact(ObjectId space) override;
@@ -67,7 +68,7 @@ class DatabaseImpl final : public Database {
   void StartBackground();
 
   absl::StatusOr<CommitInfo> CommitWrites(Lsn snapshot, std::shared_ptr<const Catalog> base,
-                                          const WriteSet& writes);
+                                          const WriteSet& writes, const ReadSet* reads);
 
   const OpenOptions options_;
   const FileNames names_;
@@ -78,6 +79,7 @@ class DatabaseImpl final : public Database {
   KnobRegistry knobs_;
   const Knob* write_buffer_bytes_ = nullptr;
   const Knob* transaction_bytes_max_ = nullptr;
+  const Knob* read_set_bytes_max_ = nullptr;
   const Knob* run_count_max_ = nullptr;
   const Knob* log_retention_bytes_ = nullptr;
   std::unique_ptr<Embedder> embedder_;
@@ -94,6 +96,7 @@ class DatabaseImpl final : public Database {
   IndexSet indexes_;
   std::unique_ptr<Views> views_;
   std::unique_ptr<Applier> applier_;
+  CommitHistory commit_history_{kCommitHistoryBytesMax};
   CommitContext commit_context_;
   TransactionContext transaction_context_;
   std::unique_ptr<wal::Log> log_;

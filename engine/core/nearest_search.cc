@@ -115,6 +115,8 @@ absl::StatusOr<NearestAnswer> TransactionImpl::Nearest(const NearestRequest& req
     return std::move(answer);
   };
 
+  // Which rows are nearest depends on every row.
+  if (reads_.has_value()) reads_->AddRange(request.table, "", "");
   if (request.exact) return scan_exactly("asked for");
   const std::shared_ptr<IndexSlot> slot = context_->indexes->Find(request.index);
   // The number may have gone to another transaction's index meanwhile.

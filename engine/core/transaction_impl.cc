@@ -66,13 +66,26 @@ absl::Status CheckSchema(const TableSchema& schema) {
 
 }  // namespace
 
-TransactionImpl::TransactionImpl(const TransactionContext* context)
-    : context_(context), view_(context->views->Acquire()), catalog_(view_.catalog) {}
+TransactionImpl::TransactionImpl(const TransactionContext* context, IsolationLevel isolation)
+    : context_(context) {
+  if (isolation == IsolationLevel::kSerializable) {
+    reads_.emplace(static_cast<uint64_t>(context_->read_set_bytes_max->value()));
+    // Before the snapshot, so that the history has all that comes after it.
+    context_->history->AddReader();
+  }
+  view_ = context_->views->Acquire();
+  catalog_ = view_.catalog;
+}
 
 TransactionImpl::~TransactionImpl() { Rollback(); }
 
 absl::Status TransactionImpl::CheckOpen() const {
   return open_ ? absl::OkStatus() : absl::FailedPreconditionError("transaction has already ended");
+}
+
+std::shared_ptr<const Catalog> TransactionImpl::catalog() const {
+  if (reads_.has_value()) reads_->AddCatalog();
+  return catalog_;
 }
 
 absl::StatusOr<std::shared_ptr<const TableSchema>> TransactionImpl::Table(ObjectId table) const {
@@ -108,6 +121,7 @@ absl::StatusOr<bool> TransactionImpl::Get(ObjectId space, absl::string_view key,
     }
   }
   if (committed == nullptr) return false;
+  if (reads_.has_value()) reads_->AddKey(space, key);
   KYRO_ASSIGN_OR_RETURN(const Lsn lsn, committed->Get(key, view_.snapshot, value));
   return lsn > 0;
 }
@@ -127,12 +141,14 @@ absl::StatusOr<std::unique_ptr<Iterator>> TransactionImpl::Scan(ObjectId space,
   KYRO_ASSIGN_OR_RETURN(const std::shared_ptr<KeySpace> committed, CommittedSpace(space));
   std::unique_ptr<Iterator> iterator =
       committed == nullptr ? nullptr : committed->NewIterator(range, view_.snapshot, options);
+  const bool is_committed = iterator != nullptr;
   std::shared_ptr<const SpaceWrites> writes = writes_.FindSpace(space);
-  if (writes == nullptr) {
-    if (iterator != nullptr) return iterator;
-    writes = std::make_shared<SpaceWrites>();
+  if (writes != nullptr || !is_committed) {
+    if (writes == nullptr) writes = std::make_shared<SpaceWrites>();
+    iterator = NewOverlayIterator(std::move(writes), std::move(iterator), range, options);
   }
-  return NewOverlayIterator(std::move(writes), std::move(iterator), range, options);
+  if (!reads_.has_value() || !is_committed) return iterator;
+  return reads_->Track(space, range, options, std::move(iterator));
 }
 
 absl::Status TransactionImpl::CheckWritable(ObjectId space, absl::string_view key,
@@ -297,7 +313,11 @@ void TransactionImpl::RollbackTo(Mark mark) {
 absl::StatusOr<CommitInfo> TransactionImpl::Commit() {
   KYRO_RETURN_IF_ERROR(CheckOpen());
   absl::StatusOr<CommitInfo> info = CommitInfo{};
-  if (!writes_.empty()) info = context_->commit(view_.snapshot, view_.catalog, writes_);
+  if (!writes_.empty()) {
+    if (reads_.has_value()) reads_->Settle();
+    info = context_->commit(view_.snapshot, view_.catalog, writes_,
+                            reads_.has_value() ? &*reads_ : nullptr);
+  }
   End();
   return info;
 }
@@ -309,6 +329,8 @@ void TransactionImpl::Rollback() {
 void TransactionImpl::End() {
   open_ = false;
   context_->views->Release(view_.snapshot);
+  if (reads_.has_value()) context_->history->RemoveReader();
+  reads_.reset();
   writes_ = WriteSet();
   catalog_history_.clear();
 }

@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "engine/base/knobs.h"
+#include "engine/core/commit_history.h"
 #include "engine/core/index_set.h"
+#include "engine/core/read_set.h"
 #include "engine/core/space_table.h"
 #include "engine/core/views.h"
 #include "engine/core/write_set.h"
@@ -22,24 +24,26 @@ struct TransactionContext {
   Views* views = nullptr;
   SpaceTable* spaces = nullptr;
   IndexSet* indexes = nullptr;
+  CommitHistory* history = nullptr;
   const Knob* transaction_bytes_max = nullptr;
+  const Knob* read_set_bytes_max = nullptr;
   // OK, or why the database takes no writes.
   std::function<absl::Status()> writable;
-  // Takes the writes through the log.
+  // Takes the writes through the log; `reads` is null when they need no validation.
   std::function<absl::StatusOr<CommitInfo>(Lsn snapshot, std::shared_ptr<const Catalog> base,
-                                           const WriteSet& writes)>
+                                           const WriteSet& writes, const ReadSet* reads)>
       commit;
 };
 
 class TransactionImpl final : public Transaction {
  public:
-  explicit TransactionImpl(const TransactionContext* context);
+  TransactionImpl(const TransactionContext* context, IsolationLevel isolation);
   ~TransactionImpl() override;
   TransactionImpl(const TransactionImpl&) = delete;
   TransactionImpl& operator=(const TransactionImpl&) = delete;
 
   Lsn snapshot() const override { return view_.snapshot; }
-  std::shared_ptr<const Catalog> catalog() const override { return catalog_; }
+  std::shared_ptr<const Catalog> catalog() const override;
 
   absl::StatusOr<std::optional<std::string>> Get(ObjectId space, absl::string_view key) override;
   absl::StatusOr<bool> Get(ObjectId space, absl::string_view key, std::string* value) override;
@@ -79,6 +83,8 @@ class TransactionImpl final : public Transaction {
   void End();
 
   const TransactionContext* const context_;
+  // Serializable: what was read. Mutable because looking at the definitions is reading, too.
+  mutable std::optional<ReadSet> reads_;
   View view_;
   bool open_ = true;
   std::shared_ptr<const Catalog> catalog_;

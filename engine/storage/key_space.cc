@@ -184,6 +184,30 @@ absl::StatusOr<Lsn> KeySpace::LatestLsn(absl::string_view key, Lsn above) const 
   return 0;
 }
 
+absl::StatusOr<std::optional<bool>> KeySpace::HasChanges(const KeyRange& range, Lsn since,
+                                                         uint64_t version_count_max) const {
+  const std::shared_ptr<const SpaceVersion> version = this->version();
+  std::vector<std::unique_ptr<InternalIterator>> sources;
+  if (version->active->max_lsn() > since) sources.push_back(NewMemTableIterator(version->active));
+  for (const auto& table : version->frozen) {
+    if (table->max_lsn() > since) sources.push_back(NewMemTableIterator(table));
+  }
+  for (const auto& run : version->runs) {
+    if (run->properties().max_lsn > since) sources.push_back(run->NewIterator());
+  }
+  // One source after the other: no order is asked for.
+  uint64_t looked_at = 0;
+  for (const auto& source : sources) {
+    for (source->Seek(range.begin); source->Valid(); source->Next()) {
+      if (!range.end.empty() && source->key() >= range.end) break;
+      if (source->lsn() > since) return true;
+      if (++looked_at >= version_count_max) return std::nullopt;
+    }
+    KYRO_RETURN_IF_ERROR(source->status());
+  }
+  return false;
+}
+
 std::unique_ptr<Iterator> KeySpace::NewIterator(const KeyRange& range, Lsn snapshot) const {
   return NewIterator(range, snapshot, ScanOptions{});
 }

@@ -83,6 +83,10 @@ class KeySpace {
   // The LSN of the newest version of `key`, put or delete, when it is above `above`; else 0. Does
   // not touch runs that hold nothing above `above`: validating a commit seldom reads the disk.
   absl::StatusOr<Lsn> LatestLsn(absl::string_view key, Lsn above = 0) const;
+  // Whether a version of a key in `range` has an LSN above `since`. Walks only over sources that
+  // hold such an LSN, and over at most `version_count_max` versions: nullopt when that did not do.
+  absl::StatusOr<std::optional<bool>> HasChanges(const KeyRange& range, Lsn since,
+                                                 uint64_t version_count_max) const;
   std::unique_ptr<Iterator> NewIterator(const KeyRange& range, Lsn snapshot) const;
   std::unique_ptr<Iterator> NewIterator(const KeyRange& range, Lsn snapshot,
                                         const ScanOptions& options) const;
