@@ -42,9 +42,11 @@ int Run(const Flags& flags) {
     bench.report.AddFlag(name, absl::StrCat(value));
   }
   bench.report.AddFlag("groups", flags.groups.empty() ? "all" : absl::StrJoin(flags.groups, ","));
-  if (bench.Wants("reads")) RunReads(bench);
-  if (bench.Wants("loads")) RunLoads(bench);
-  if (bench.Wants("mixes")) RunMixes(bench);
+  bench.report.AddFlag("systems",
+                       flags.systems.empty() ? "all" : absl::StrJoin(flags.systems, ","));
+  if (bench.WantsGroup("reads")) RunReads(bench);
+  if (bench.WantsGroup("loads")) RunLoads(bench);
+  if (bench.WantsGroup("mixes")) RunMixes(bench);
   bench.record.Publish("kyrodb", &bench.report);
   std::filesystem::remove_all(flags.directory);
   return Finish(bench.report, flags.output);
@@ -72,6 +74,10 @@ int main(int argc, char** argv) {
   app.add_option("--groups", flags.groups, "of cases: reads, loads, mixes (default all)")
       ->delimiter(',')
       ->check(CLI::IsMember({"reads", "loads", "mixes"}));
+  app.add_option("--systems", flags.systems,
+                 "of kyrodb, rocksdb-{default,block-cache,mapped,plain}, lmdb, leveldb, sqlite; "
+                 "beginnings of names will do (default all)")
+      ->delimiter(',');
   app.add_option("--directory", flags.directory, "where the stores lie; emptied first");
   app.add_option("--output", flags.output, "JSON file (default build/bench/kv.json)");
   CLI11_PARSE(app, argc, argv);

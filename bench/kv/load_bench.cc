@@ -14,21 +14,29 @@
 namespace kyrodb::bench {
 namespace {
 
-using Opener = std::function<absl::StatusOr<std::unique_ptr<Store>>(const StoreOptions&)>;
+struct Contestant {
+  const char* system;
+  std::function<absl::StatusOr<std::unique_ptr<Store>>(const StoreOptions&)> open;
+};
 
-Opener Kyro() {
-  return [](const StoreOptions& options) -> absl::StatusOr<std::unique_ptr<Store>> {
-    return OpenKyroStore(options);
-  };
+Contestant Kyro() {
+  return {"kyrodb", [](const StoreOptions& options) -> absl::StatusOr<std::unique_ptr<Store>> {
+            return OpenKyroStore(options);
+          }};
 }
-Opener Rocks(RocksConfiguration configuration) {
-  return [configuration](const StoreOptions& options) {
-    return OpenRocksStore(options, configuration);
-  };
+Contestant Rocks(const char* system, RocksConfiguration configuration) {
+  return {system, [configuration](const StoreOptions& options) {
+            return OpenRocksStore(options, configuration);
+          }};
 }
-Opener Lmdb(bool writable_map) {
-  return
-      [writable_map](const StoreOptions& options) { return OpenLmdbStore(options, writable_map); };
+Contestant Lmdb(bool writable_map) {
+  return {"lmdb", [writable_map](const StoreOptions& options) {
+            return OpenLmdbStore(options, writable_map);
+          }};
+}
+Contestant Level() {
+  return {"leveldb",
+          [](const StoreOptions& options) { return OpenLevelStore(options, /*tuned=*/true); }};
 }
 
 void CheckSome(Store& store, const Rows& rows) {
@@ -44,13 +52,16 @@ void CheckSome(Store& store, const Rows& rows) {
 }
 
 // Opens a new store of each kind in every round, another kind first each time.
-void LoadRounds(Workbench& bench, absl::string_view what, const std::vector<Opener>& openers,
+void LoadRounds(Workbench& bench, absl::string_view what, std::vector<Contestant> contestants,
                 bool sync, const std::function<void(Store&)>& load) {
+  std::erase_if(contestants, [&](const Contestant& contestant) {
+    return !bench.WantsSystem(contestant.system);
+  });
   for (uint64_t round = 0; round < bench.flags.load_rounds; ++round) {
-    for (size_t turn = 0; turn < openers.size(); ++turn) {
+    for (size_t turn = 0; turn < contestants.size(); ++turn) {
       const StoreOptions options{.directory = bench.FreshDirectory("load"), .sync = sync};
       absl::StatusOr<std::unique_ptr<Store>> store =
-          openers[(turn + round) % openers.size()](options);
+          contestants[(turn + round) % contestants.size()].open(options);
       Check(store.status(), "load: open");
       Say(absl::StrCat(what, ", round ", round + 1, ": ", (*store)->name()));
       load(**store);
@@ -63,10 +74,12 @@ void LoadRounds(Workbench& bench, absl::string_view what, const std::vector<Open
 void SortedLoads(Workbench& bench) {
   const Rows rows = RowsOf(NumbersInKeyOrder(0, bench.flags.keys));
   LoadRounds(bench, "sorted load",
-             {Kyro(), Lmdb(/*writable_map=*/false), Lmdb(/*writable_map=*/true),
-              Rocks(RocksConfiguration::kBlockCache),
-              [](const StoreOptions& options) { return OpenLevelStore(options, /*tuned=*/true); },
-              [](const StoreOptions& options) { return OpenSqliteStore(options); }},
+             {Kyro(),
+              Lmdb(/*writable_map=*/false),
+              Lmdb(/*writable_map=*/true),
+              Rocks("rocksdb-block-cache", RocksConfiguration::kBlockCache),
+              Level(),
+              {"sqlite", OpenSqliteStore}},
              /*sync=*/true, [&](Store& store) {
                const Stopwatch stopwatch;
                Check(store.LoadSorted(rows), store.name());
@@ -81,19 +94,19 @@ void RandomLoads(Workbench& bench) {
   const Rows rows = RowsOf(
       NumbersInRandomOrder(0, std::max<uint64_t>(bench.flags.keys / 2, 1), bench.flags.seed));
   const auto load = [&](std::string case_name, bool sync, size_t batch_rows, size_t count) {
-    LoadRounds(
-        bench, case_name,
-        {Kyro(), Rocks(RocksConfiguration::kDefault), Rocks(RocksConfiguration::kBlockCache)}, sync,
-        [&](Store& store) {
-          const Stopwatch stopwatch;
-          Check(store.Write(rows, 0, count, batch_rows), store.name());
-          bench.AddWork(absl::StrCat(case_name, ", per row"), store.name(), stopwatch.spent(),
-                        count);
-          Check(store.Settle(), store.name());
-          bench.AddWork(absl::StrCat(case_name, ", until settled, per row"), store.name(),
-                        stopwatch.spent(), count);
-          if (count == rows.size()) CheckSome(store, rows);
-        });
+    LoadRounds(bench, case_name,
+               {Kyro(), Rocks("rocksdb-default", RocksConfiguration::kDefault),
+                Rocks("rocksdb-block-cache", RocksConfiguration::kBlockCache)},
+               sync, [&](Store& store) {
+                 const Stopwatch stopwatch;
+                 Check(store.Write(rows, 0, count, batch_rows), store.name());
+                 bench.AddWork(absl::StrCat(case_name, ", per row"), store.name(),
+                               stopwatch.spent(), count);
+                 Check(store.Settle(), store.name());
+                 bench.AddWork(absl::StrCat(case_name, ", until settled, per row"), store.name(),
+                               stopwatch.spent(), count);
+                 if (count == rows.size()) CheckSome(store, rows);
+               });
   };
   load("random load, batches of 1000, no sync", /*sync=*/false, 1000, rows.size());
   load("random load, batches of 1000, each synced", /*sync=*/true, 1000, rows.size());

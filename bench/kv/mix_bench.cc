@@ -113,24 +113,28 @@ class MixBench {
   explicit MixBench(Workbench& bench)
       : bench_(bench), random_(bench.flags.seed), row_count_(bench.flags.keys) {
     const Rows sorted = RowsOf(NumbersInKeyOrder(0, row_count_));
-    const auto add = [&](absl::StatusOr<std::unique_ptr<Store>> store) {
-      Check(store.status(), "mix: open");
+    const auto add = [&](const char* system, const auto& open) {
+      if (!bench_.WantsSystem(system)) return;
+      absl::StatusOr<std::unique_ptr<Store>> store =
+          open(StoreOptions{.directory = bench_.FreshDirectory(system), .sync = false});
+      Check(store.status(), system);
       Say(absl::StrCat("loading ", (*store)->name()));
       Check((*store)->LoadSorted(sorted), (*store)->name());
       Check((*store)->Compact(), (*store)->name());
       stores_.push_back(*std::move(store));
     };
-    const auto options = [&](absl::string_view name) {
-      return StoreOptions{.directory = bench_.FreshDirectory(name), .sync = false};
-    };
-    add(OpenKyroStore(options("mix-kyrodb")));
-    add(OpenRocksStore(options("mix-rocksdb-default"), RocksConfiguration::kDefault));
-    add(OpenRocksStore(options("mix-rocksdb-block-cache"), RocksConfiguration::kBlockCache));
+    add("kyrodb", OpenKyroStore);
+    add("rocksdb-default", [](const StoreOptions& options) {
+      return OpenRocksStore(options, RocksConfiguration::kDefault);
+    });
+    add("rocksdb-block-cache", [](const StoreOptions& options) {
+      return OpenRocksStore(options, RocksConfiguration::kBlockCache);
+    });
   }
   ~MixBench() {
     stores_.clear();
-    for (const char* name : {"mix-kyrodb", "mix-rocksdb-default", "mix-rocksdb-block-cache"}) {
-      bench_.RemoveDirectory(name);
+    for (const char* system : {"kyrodb", "rocksdb-default", "rocksdb-block-cache"}) {
+      bench_.RemoveDirectory(system);
     }
   }
 

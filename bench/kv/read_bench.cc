@@ -12,6 +12,7 @@
 #include <optional>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "bench/kv/distribution.h"
@@ -62,7 +63,7 @@ struct Data {
 };
 
 struct Contestant {
-  std::string directory_name;
+  std::string system;  // and its directory
   std::unique_ptr<Store> store;
 };
 
@@ -93,20 +94,23 @@ class ReadBench {
     std::function<bool(Reader&, uint64_t seed, Answer*)> body;
   };
 
-  StoreOptions OptionsOf(absl::string_view name) const {
-    return {.directory = bench_.FreshDirectory(name), .sync = true, .cache_bytes = cache_bytes_};
+  StoreOptions OptionsOf(absl::string_view system) const {
+    return {.directory = bench_.FreshDirectory(system), .sync = true, .cache_bytes = cache_bytes_};
   }
 
-  void Add(absl::string_view directory_name, absl::StatusOr<std::unique_ptr<Store>> store,
-           const Rows& sorted) {
-    Check(store.status(), directory_name);
+  using Opener = absl::FunctionRef<absl::StatusOr<std::unique_ptr<Store>>(const StoreOptions&)>;
+  void Add(absl::string_view system, const Rows& sorted, Opener open) {
+    if (!bench_.WantsSystem(system)) return;
+    absl::StatusOr<std::unique_ptr<Store>> store = open(OptionsOf(system));
+    Check(store.status(), system);
     Say(absl::StrCat("loading ", (*store)->name()));
     Check((*store)->LoadSorted(sorted), (*store)->name());
     Check((*store)->Compact(), (*store)->name());
-    contestants_.push_back({std::string(directory_name), *std::move(store)});
+    contestants_.push_back({std::string(system), *std::move(store)});
   }
 
-  void Load() {
+  void LoadOurs() {
+    if (!bench_.WantsSystem("kyrodb")) return;
     absl::StatusOr<std::unique_ptr<PartedStore>> ours = OpenKyroStore(OptionsOf("kyrodb"));
     Check(ours.status(), "kyrodb: open");
     Say("loading kyrodb");
@@ -120,27 +124,37 @@ class ReadBench {
     }
     old_snapshot_ = (*ours)->NewReader();
     contestants_.push_back({"kyrodb", *std::move(ours)});
+  }
 
+  void LoadPeers() {
     const Rows sorted = RowsOf(NumbersInKeyOrder(0, data_.loaded));
-    const auto rocks = [&](absl::string_view name, RocksConfiguration configuration) {
-      Add(name, OpenRocksStore(OptionsOf(name), configuration), sorted);
+    const auto rocks = [&](absl::string_view system, RocksConfiguration configuration) {
+      Add(system, sorted,
+          [&](const StoreOptions& options) { return OpenRocksStore(options, configuration); });
     };
     rocks("rocksdb-default", RocksConfiguration::kDefault);
     rocks("rocksdb-block-cache", RocksConfiguration::kBlockCache);
     rocks("rocksdb-mapped", RocksConfiguration::kMapped);
     rocks("rocksdb-plain", RocksConfiguration::kPlainTable);
-    Add("lmdb", OpenLmdbStore(OptionsOf("lmdb"), /*writable_map=*/false), sorted);
-    Add("leveldb-default", OpenLevelStore(OptionsOf("leveldb-default"), /*tuned=*/false), sorted);
-    Add("leveldb-tuned", OpenLevelStore(OptionsOf("leveldb-tuned"), /*tuned=*/true), sorted);
-    Add("sqlite", OpenSqliteStore(OptionsOf("sqlite")), sorted);
+    Add("lmdb", sorted,
+        [](const StoreOptions& options) { return OpenLmdbStore(options, /*writable_map=*/false); });
+    Add("leveldb-default", sorted,
+        [](const StoreOptions& options) { return OpenLevelStore(options, /*tuned=*/false); });
+    Add("leveldb-tuned", sorted,
+        [](const StoreOptions& options) { return OpenLevelStore(options, /*tuned=*/true); });
+    Add("sqlite", sorted, OpenSqliteStore);
+  }
 
+  void Load() {
+    LoadOurs();
+    LoadPeers();
     const Rows late = data_.LateRows(bench_.flags.seed);
     for (Contestant& contestant : contestants_) {
       Check(contestant.store->Write(late, 0, late.size(), 1000), contestant.store->name());
     }
-    // Its log is not a memtable: reads are better off without it.
-    Check(contestants_.back().store->Settle(), "sqlite");
     for (Contestant& contestant : contestants_) {
+      // Its log is not a memtable: reads are better off without it.
+      if (contestant.system == "sqlite") Check(contestant.store->Settle(), "sqlite");
       Verify(*contestant.store);
       if (const std::string state = contestant.store->State(); !state.empty()) {
         Say(absl::StrCat(contestant.store->name(), ": ", state));
@@ -148,7 +162,7 @@ class ReadBench {
       }
     }
     absl::string_view value;
-    if (data_.overwritten > 0 &&
+    if (old_snapshot_ != nullptr && data_.overwritten > 0 &&
         !(old_snapshot_->Get(KeyOf(0), &value) && value == ValueOf(0, 0))) {
       Check(absl::InternalError("an old snapshot sees a new row"), "kyrodb");
     }
@@ -308,8 +322,8 @@ class ReadBench {
   void DropPageCache(const Store& store) {
     for (const Contestant& contestant : contestants_) {
       if (contestant.store.get() != &store) continue;
-      for (const auto& entry : std::filesystem::recursive_directory_iterator(
-               bench_.Directory(contestant.directory_name))) {
+      for (const auto& entry :
+           std::filesystem::recursive_directory_iterator(bench_.Directory(contestant.system))) {
         if (!entry.is_regular_file()) continue;
         const int file = open(entry.path().c_str(), O_RDONLY | O_CLOEXEC);
         if (file < 0) continue;
@@ -349,6 +363,7 @@ class ReadBench {
       best = name;
       best_median = median;
     }
+    if (best.empty()) return;
     bench_.report.AddFlag("RocksDB best of cached gets", best);
     bench_.record.Alias(kGetPresent, best, "RocksDB best of cached gets");
     bench_.record.Alias(kGetAbsent, best, "RocksDB best of cached gets");
@@ -358,7 +373,7 @@ class ReadBench {
     old_snapshot_.reset();
     for (Contestant& contestant : contestants_) {
       contestant.store.reset();
-      bench_.RemoveDirectory(contestant.directory_name);
+      bench_.RemoveDirectory(contestant.system);
     }
   }
 

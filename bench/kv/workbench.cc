@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
@@ -66,9 +67,15 @@ void Record::Publish(absl::string_view ours, Report* report) const {
   }
 }
 
-bool Workbench::Wants(absl::string_view group) const {
+bool Workbench::WantsGroup(absl::string_view group) const {
   return flags.groups.empty() ||
          std::find(flags.groups.begin(), flags.groups.end(), group) != flags.groups.end();
+}
+
+bool Workbench::WantsSystem(absl::string_view system) const {
+  return flags.systems.empty() ||
+         std::any_of(flags.systems.begin(), flags.systems.end(),
+                     [&](const std::string& begin) { return absl::StartsWith(system, begin); });
 }
 
 std::string Workbench::Directory(absl::string_view name) const {

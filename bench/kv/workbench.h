@@ -26,7 +26,8 @@ struct Flags {
   uint64_t seed = 1;
   std::string directory = "build/bench/kv";
   std::string output;
-  std::vector<std::string> groups;  // of cases; empty: all
+  std::vector<std::string> groups;   // of cases; empty: all
+  std::vector<std::string> systems;  // beginnings of names, as "rocksdb"; empty: all
 };
 
 // Samples by case, metric and system, in the order in which they first came.
@@ -58,7 +59,8 @@ struct Workbench {
   Report report;
   explicit Workbench(const Flags& f) : flags(f), report("kv", f.seed) {}
 
-  bool Wants(absl::string_view group) const;
+  bool WantsGroup(absl::string_view group) const;
+  bool WantsSystem(absl::string_view system) const;
   // Below `flags.directory`.
   std::string Directory(absl::string_view name) const;
   // The same, made anew and empty.
