@@ -44,10 +44,13 @@ int Run(const Flags& flags) {
   bench.report.AddFlag("groups", flags.groups.empty() ? "all" : absl::StrJoin(flags.groups, ","));
   bench.report.AddFlag("systems",
                        flags.systems.empty() ? "all" : absl::StrJoin(flags.systems, ","));
-  if (bench.WantsGroup("reads")) RunReads(bench);
-  if (bench.WantsGroup("loads")) RunLoads(bench);
-  if (bench.WantsGroup("mixes")) RunMixes(bench);
-  bench.record.Publish("kyrodb", &bench.report);
+  using Run = void (*)(Workbench&);
+  for (const auto& [group, run] :
+       {std::pair<const char*, Run>{"reads", RunReads}, {"loads", RunLoads}, {"mixes", RunMixes}}) {
+    if (!bench.WantsGroup(group)) continue;
+    run(bench);
+    bench.Save();
+  }
   std::filesystem::remove_all(flags.directory);
   return Finish(bench.report, flags.output);
 }

@@ -30,10 +30,10 @@ bool GetOf(engine::Transaction& transaction, engine::ObjectId table, absl::strin
   return true;
 }
 
-void ScanOf(engine::Transaction& transaction, engine::ObjectId table, absl::string_view begin,
-            uint64_t limit, RowVisitor visit) {
+void ScanOf(engine::Transaction& transaction, engine::ObjectId table, const engine::KeyRange& range,
+            bool reverse, uint64_t limit, RowVisitor visit) {
   absl::StatusOr<std::unique_ptr<engine::Iterator>> rows =
-      transaction.Scan(table, {.begin = std::string(begin), .end = {}});
+      transaction.Scan(table, range, {.reverse = reverse});
   Check(rows.status(), "kyrodb: scan");
   engine::Iterator& at = **rows;
   for (; limit > 0 && at.Valid(); --limit, at.Next()) visit(at.key(), at.value());
@@ -48,7 +48,13 @@ class KyroReader final : public Reader {
     return GetOf(*transaction_, table_, key, &buffer_, value);
   }
   bool Scan(absl::string_view begin, uint64_t limit, RowVisitor visit) override {
-    ScanOf(*transaction_, table_, begin, limit, visit);
+    ScanOf(*transaction_, table_, {.begin = std::string(begin), .end = {}}, /*reverse=*/false,
+           limit, visit);
+    return true;
+  }
+  bool ScanBack(absl::string_view end, uint64_t limit, RowVisitor visit) override {
+    ScanOf(*transaction_, table_, {.begin = {}, .end = std::string(end)}, /*reverse=*/true, limit,
+           visit);
     return true;
   }
 
@@ -66,7 +72,8 @@ class KyroSession final : public Session {
     return GetOf(*database_.Begin(), table_, key, &buffer_, value);
   }
   void Scan(absl::string_view begin, uint64_t limit, RowVisitor visit) override {
-    ScanOf(*database_.Begin(), table_, begin, limit, visit);
+    ScanOf(*database_.Begin(), table_, {.begin = std::string(begin), .end = {}},
+           /*reverse=*/false, limit, visit);
   }
   void Put(absl::string_view key, absl::string_view value) override {
     Commit([&](engine::Transaction& transaction) { return transaction.Put(table_, key, value); });

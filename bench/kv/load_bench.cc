@@ -117,6 +117,7 @@ void RandomLoads(Workbench& bench) {
 
 void RunLoads(Workbench& bench) {
   SortedLoads(bench);
+  bench.Save();
   RandomLoads(bench);
 }
 

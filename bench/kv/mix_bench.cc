@@ -238,6 +238,7 @@ class MixBench {
 void RunMixes(Workbench& bench) {
   MixBench mix(bench);
   mix.Ycsb();
+  bench.Save();
   mix.Halves();
 }
 

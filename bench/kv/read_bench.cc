@@ -76,11 +76,12 @@ class ReadBench {
 
   void Run() {
     Load();
-    const auto loops = MeasuredLoops();
-    Rounds("cached", AllStores(), loops);
-    Quarter();
-    Commits();
+    Rounds("cached", AllStores(), CachedLoops());
     NameBestRocks();
+    bench_.Save();
+    Quarter();
+    bench_.Save();
+    Commits();
     Close();
   }
 
@@ -260,7 +261,7 @@ class ReadBench {
               return true;
             }};
   }
-  std::vector<Loop> MeasuredLoops() {
+  std::vector<Loop> CachedLoops() {
     const uint64_t gets = bench_.flags.gets;
     return {Gets(kGetPresent, Distribution::kUniform, gets, 0),
             Gets(kGetAbsent, Distribution::kUniform, gets, kAbsentNumber), Batches(),

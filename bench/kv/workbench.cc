@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "bench/kv/store.h"
 
 namespace kyrodb::bench {
 
@@ -53,8 +54,9 @@ void Record::Alias(absl::string_view case_name, absl::string_view system, absl::
   }
 }
 
-void Record::Publish(absl::string_view ours, Report* report) const {
-  for (const Series& series : series_) {
+void Record::Publish(absl::string_view ours, Report* report) {
+  for (; published_count_ < series_.size(); ++published_count_) {
+    const Series& series = series_[published_count_];
     bool is_ours = false;
     for (const auto& [name, samples] : series.systems) {
       report->Add(series.case_name, name, series.metric, series.unit, samples);
@@ -90,6 +92,12 @@ std::string Workbench::FreshDirectory(absl::string_view name) const {
 
 void Workbench::RemoveDirectory(absl::string_view name) const {
   std::filesystem::remove_all(Directory(name));
+}
+
+void Workbench::Save() {
+  record.Publish("kyrodb", &report);
+  const std::string path = flags.output.empty() ? DefaultOutputPath("kv") : flags.output;
+  Check(report.Write(path), path);
 }
 
 void Workbench::AddReads(absl::string_view case_name, absl::string_view system, const Spent& spent,

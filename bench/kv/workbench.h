@@ -40,8 +40,9 @@ class Record {
                 absl::string_view system) const;
   // Adds what `system` has measured in a case as that of `alias` too.
   void Alias(absl::string_view case_name, absl::string_view system, absl::string_view alias);
-  // Medians of everything, and how `ours` compares with every other system.
-  void Publish(absl::string_view ours, Report* report) const;
+  // Medians of everything added since the last call, and how `ours` compares with every other
+  // system.
+  void Publish(absl::string_view ours, Report* report);
 
  private:
   struct Series {
@@ -51,6 +52,7 @@ class Record {
     std::vector<double>& Samples(absl::string_view system);
   };
   std::vector<Series> series_;
+  size_t published_count_ = 0;
 };
 
 struct Workbench {
@@ -66,6 +68,9 @@ struct Workbench {
   // The same, made anew and empty.
   std::string FreshDirectory(absl::string_view name) const;
   void RemoveDirectory(absl::string_view name) const;
+  // Puts the samples so far into the report and writes it, so that a run that is cut short leaves
+  // something behind.
+  void Save();
 
   // CPU time of the calling thread and wall time, each per operation.
   void AddReads(absl::string_view case_name, absl::string_view system, const Spent& spent,
