@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <optional>
 #include <thread>
 #include <utility>
 
@@ -22,12 +21,10 @@ constexpr char kTableName[] = "kv";
 // A value out of `transaction`; the copy lies in `*buffer`.
 bool GetOf(engine::Transaction& transaction, engine::ObjectId table, absl::string_view key,
            std::string* buffer, absl::string_view* value) {
-  absl::StatusOr<std::optional<std::string>> found = transaction.Get(table, key);
+  const absl::StatusOr<bool> found = transaction.Get(table, key, buffer);
   Check(found.status(), "kyrodb: get");
-  if (!found->has_value()) return false;
-  *buffer = **std::move(found);
-  *value = *buffer;
-  return true;
+  if (*found) *value = *buffer;
+  return *found;
 }
 
 void ScanOf(engine::Transaction& transaction, engine::ObjectId table, const engine::KeyRange& range,
