@@ -255,7 +255,10 @@ class Session::Impl {
   absl::StatusOr<WriteResult> RunPlanned(const Statement& statement, const Planned& planned,
                                          Run* run);
 
-  void Begin();
+  // Without a level: as default_transaction_isolation says.
+  void Begin(std::optional<IsolationLevel> isolation = std::nullopt);
+  // Makes it the level of the open transaction, which must not have done anything yet.
+  absl::Status SetIsolation(IsolationLevel isolation, Position position);
   absl::Status Commit();
   void Abandon();
   void Notify(ResultSink* sink, absl::string_view severity, absl::string_view sqlstate,
@@ -272,6 +275,8 @@ class Session::Impl {
   bool implicit_ = false;  // in the transaction of a script of several statements
   bool failed_ = false;
   bool read_only_ = false;
+  bool serializable_ = false;  // the transaction
+  bool has_run_ = false;       // whether it has run a statement
   std::vector<Savepoint> savepoints_;
   mutable StatementStatistics statistics_;
   PlanPtr last_plan_;
@@ -279,11 +284,34 @@ class Session::Impl {
   std::atomic<bool> cancelled_{false};
 };
 
-void Session::Impl::Begin() {
-  transaction_ = database_->Begin();
+void Session::Impl::Begin(std::optional<IsolationLevel> isolation) {
+  if (isolation.has_value()) {
+    serializable_ = *isolation == IsolationLevel::kSerializable;
+  } else {
+    const absl::StatusOr<std::string> level = settings_.Show("default_transaction_isolation", 0);
+    serializable_ = level.ok() && absl::AsciiStrToLower(*level) == "serializable";
+  }
+  transaction_ = database_->Begin(serializable_ ? engine::IsolationLevel::kSerializable
+                                                : engine::IsolationLevel::kSnapshot);
+  has_run_ = false;
   transaction_micros_ = database_->clock().WallMicros();
   read_only_ = settings_.Switch("default_transaction_read_only");
   settings_.BeginTransaction();
+}
+
+// Snapshot isolation gives what READ COMMITTED and REPEATABLE READ promise.
+absl::Status Session::Impl::SetIsolation(IsolationLevel isolation, Position position) {
+  const bool serializable = isolation == IsolationLevel::kSerializable;
+  if (serializable == serializable_) return absl::OkStatus();
+  if (has_run_ || !savepoints_.empty()) {
+    return Error(sqlstate::kActiveTransaction, position,
+                 "SET TRANSACTION ISOLATION LEVEL must be called before any query");
+  }
+  transaction_->Rollback();
+  serializable_ = serializable;
+  transaction_ = database_->Begin(serializable_ ? engine::IsolationLevel::kSerializable
+                                                : engine::IsolationLevel::kSnapshot);
+  return absl::OkStatus();
 }
 
 absl::Status Session::Impl::Commit() {
@@ -384,6 +412,9 @@ absl::Status Session::Impl::RunStatement(const ParsedStatement& parsed, absl::st
     }
     Outcome outcome;
     absl::Status status = Dispatch(parsed, parameters, is_read, sink, &outcome);
+    if (statement.kind != StatementKind::kSet && statement.kind != StatementKind::kShow) {
+      has_run_ = true;
+    }
     if (status.ok() && autocommit) status = Commit();
     if (!status.ok()) {
       if (autocommit) Abandon();
@@ -410,18 +441,17 @@ absl::Status Session::Impl::RunStatement(const ParsedStatement& parsed, absl::st
 absl::Status Session::Impl::RunTransaction(const TransactionStatement& statement, bool,
                                            ResultSink* sink) {
   const auto set_modes = [this](const TransactionModes& modes) -> absl::Status {
-    if (modes.isolation == IsolationLevel::kSerializable) {
-      return NotSupported(modes.isolation_position, "isolation level SERIALIZABLE");
+    if (modes.isolation.has_value()) {
+      KYRO_RETURN_IF_ERROR(SetIsolation(*modes.isolation, modes.isolation_position));
     }
     if (modes.deferrable.value_or(false)) {
       return NotSupported(modes.isolation_position, "a DEFERRABLE transaction");
     }
-    // Snapshot isolation gives what READ COMMITTED and REPEATABLE READ promise.
     if (modes.read_only.has_value()) read_only_ = *modes.read_only;
     return absl::OkStatus();
   };
   const auto begin = [&](const TransactionModes& modes) -> absl::Status {
-    if (transaction_ == nullptr) Begin();
+    if (transaction_ == nullptr) Begin(modes.isolation);
     in_block_ = true;
     implicit_ = false;
     failed_ = false;
@@ -475,7 +505,11 @@ absl::Status Session::Impl::RunTransaction(const TransactionStatement& statement
           Abandon();
         }
       }
-      if (statement.and_chain) KYRO_RETURN_IF_ERROR(begin(statement.modes));
+      if (statement.and_chain) {
+        TransactionModes modes = statement.modes;
+        if (serializable_) modes.isolation = IsolationLevel::kSerializable;
+        KYRO_RETURN_IF_ERROR(begin(modes));
+      }
       break;
     }
     case TransactionAction::kSavepoint:
@@ -879,13 +913,21 @@ absl::Status Session::Impl::RunMaintenance(const Statement& statement, Run* run)
 
 absl::Status Session::Impl::RunSet(const SetStatement& statement, ResultSink* sink) {
   if (statement.is_transaction) {
-    if (statement.modes.isolation == IsolationLevel::kSerializable) {
-      return NotSupported(statement.modes.isolation_position, "isolation level SERIALIZABLE");
-    }
+    const std::optional<IsolationLevel> isolation = statement.modes.isolation;
     if (statement.modes.deferrable.value_or(false)) {
       return NotSupported(statement.position, "a DEFERRABLE transaction");
     }
     if (statement.is_session_characteristics) {
+      if (isolation.has_value()) {
+        SetStatement set(statement.position);
+        set.name = {"default_transaction_isolation", statement.modes.isolation_position};
+        set.values.push_back({statement.modes.isolation_position,
+                              *isolation == IsolationLevel::kSerializable     ? "serializable"
+                              : *isolation == IsolationLevel::kRepeatableRead ? "repeatable read"
+                              : *isolation == IsolationLevel::kReadCommitted  ? "read committed"
+                                                                             : "read uncommitted"});
+        KYRO_RETURN_IF_ERROR(settings_.Set(set));
+      }
       if (!statement.modes.read_only.has_value()) return absl::OkStatus();
       SetStatement set(statement.position);
       set.name = {"default_transaction_read_only", statement.position};
@@ -897,6 +939,9 @@ absl::Status Session::Impl::RunSet(const SetStatement& statement, ResultSink* si
              "SET TRANSACTION can only be used in transaction blocks");
       return absl::OkStatus();
     }
+    if (isolation.has_value()) {
+      KYRO_RETURN_IF_ERROR(SetIsolation(*isolation, statement.modes.isolation_position));
+    }
     if (statement.modes.read_only.has_value()) read_only_ = *statement.modes.read_only;
     return absl::OkStatus();
   }
@@ -904,6 +949,17 @@ absl::Status Session::Impl::RunSet(const SetStatement& statement, ResultSink* si
   if (statement.scope == SetScope::kLocal && !statement.reset && !in_block_) {
     Notify(sink, "WARNING", sqlstate::kNoActiveTransaction,
            "SET LOCAL can only be used in transaction blocks");
+  }
+  if (name == "transaction_isolation" && !statement.reset && !statement.to_default) {
+    // Of this transaction alone: nothing is stored.
+    const std::string level =
+        statement.values.empty() ? "" : absl::AsciiStrToLower(statement.values[0].text);
+    const bool serializable = level == "serializable";
+    if (!serializable) KYRO_RETURN_IF_ERROR(settings_.Set(statement));
+    if (!in_block_) return absl::OkStatus();
+    return SetIsolation(
+        serializable ? IsolationLevel::kSerializable : IsolationLevel::kRepeatableRead,
+        statement.name.position);
   }
   KYRO_RETURN_IF_ERROR(settings_.Set(statement));
   if (name == "transaction_read_only") read_only_ = settings_.Switch(name);
@@ -925,6 +981,8 @@ absl::Status Session::Impl::RunShow(const ShowStatement& statement, Outcome* out
   std::string value;
   if (name == "transaction_read_only") {
     value = read_only_ ? "on" : "off";
+  } else if (name == "transaction_isolation" && serializable_) {
+    value = "serializable";
   } else {
     KYRO_ASSIGN_OR_RETURN(value, settings_.Show(name, statement.name.position));
   }
