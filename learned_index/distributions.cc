@@ -65,6 +65,8 @@ std::string NameOf(Distribution distribution) {
       return "exponential";
     case Distribution::kSnowflake:
       return "snowflake";
+    case Distribution::kRegimes:
+      return "regimes";
   }
   return "unknown";
 }
@@ -148,6 +150,20 @@ std::vector<uint64_t> MakeKeys(Distribution distribution, uint64_t count, uint64
         time += 1 + random.Uniform(1 + (keys.size() >> 12 & 15));
         const uint64_t burst = 1 + random.Uniform(3);
         for (uint64_t i = 0; i < burst; ++i) keys.push_back(time << 22 | 7 << 12 | i);
+      }
+      break;
+    }
+    case Distribution::kRegimes: {
+      uint64_t key = 0;
+      while (keys.size() < count) {
+        // A thousandth to a tenth of the keys at a time, long stretches as likely as short ones.
+        const double share = std::pow(10, -3 + 2 * random.Unit());
+        const double mean = 100 * std::exp(2 * random.Normal());
+        auto left = 1 + static_cast<uint64_t>(static_cast<double>(count) * share);
+        for (; left > 0 && keys.size() < count; --left) {
+          key += 1 + static_cast<uint64_t>(-mean * std::log(1 - random.Unit()));
+          keys.push_back(key);
+        }
       }
       break;
     }

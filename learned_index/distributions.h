@@ -19,6 +19,7 @@ enum class Distribution {
   kAlternatingGaps,    // stretches of gaps 1 and of gaps 2^20, of many lengths
   kExponential,        // around every power of two
   kSnowflake,          // time in the high bits, a counter in the low ones
+  kRegimes,            // exponential gaps whose mean changes now and then, as popularity does
 };
 
 inline constexpr Distribution kDistributions[] = {
@@ -32,6 +33,7 @@ inline constexpr Distribution kDistributions[] = {
     Distribution::kAlternatingGaps,
     Distribution::kExponential,
     Distribution::kSnowflake,
+    Distribution::kRegimes,
 };
 
 // A name in lower case and underscores.

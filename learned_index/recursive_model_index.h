@@ -85,7 +85,7 @@ class RecursiveModelIndex {
   uint64_t size_bytes() const;
 
  private:
-  friend class InMemoryIndex;
+  friend class InMemoryMap;
   friend class RecursiveModelIndexBuilder;
   RecursiveModelIndex(uint32_t epsilon, model::SegmentTable segments);
 

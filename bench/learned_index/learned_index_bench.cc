@@ -1,10 +1,11 @@
-// The learned index against absl::btree_map and against std::lower_bound over the same keys:
-// independent look-ups of random present keys, each fetching its 8-byte value.
+// The in-memory map against absl::btree_map, the same cells under a tree that learns nothing, and
+// std::lower_bound over sorted arrays: look-ups of random present keys, each fetching its value.
 //
 // Rounds are interleaved: every system answers the same probes, in random order of systems, before
 // the next round begins, so that a noisy neighbour meets all of them. Time is the thread's CPU
-// time. Independent look-ups overlap in the CPU: this is throughput, not latency. Every answer is
-// checked through the sum of the values.
+// time. `lookup` is throughput: independent look-ups overlap in the CPU. `dependent lookup` is
+// latency: each probe waits for the value of the one before. Every answer is checked through the
+// sum of the values. "kyrodb" is the map in the form that it chose by timing itself at build.
 //
 //   learned_index_bench [--keys N] [--lookups N] [--rounds N] [--seed N] [--epsilon N]
 //                       [--cases a,b,…] [--output FILE]
@@ -16,8 +17,8 @@
 #include <functional>
 #include <iterator>
 #include <map>
-#include <memory>
 #include <numeric>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,12 +28,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 #include "bench/report/report.h"
+#include "engine/base/clock.h"
 #include "engine/base/random.h"
 #include "engine/base/status.h"
 #include "learned_index/distributions.h"
-#include "learned_index/in_memory_index.h"
-#include "learned_index/lower_bound.h"
+#include "learned_index/in_memory_map.h"
+#include "learned_index/recursive_model_index.h"
 
 namespace kyrodb::learned_index {
 namespace {
@@ -40,12 +43,14 @@ namespace {
 struct Flags {
   uint64_t keys = 10'000'000;
   uint64_t lookups = 1'000'000;
-  uint64_t rounds = 5;
+  uint64_t rounds = 7;
   uint64_t seed = 1;
   uint64_t epsilon = 16;
-  std::string cases = "dense_with_gaps,uniform,lognormal,clustered,outliers";
+  std::string cases = "dense_with_gaps,uniform,lognormal,regimes,clustered,outliers,snowflake";
   std::string output;
 };
+
+using Map = absl::btree_map<uint64_t, uint64_t>;
 
 double CpuNanoseconds() {
   timespec time;
@@ -63,6 +68,9 @@ double Measure(uint64_t probe_count, uint64_t expected_sum,
   return elapsed / static_cast<double>(probe_count);
 }
 
+// A part of the look-ups is enough for chains, which take five times as long.
+constexpr uint64_t kChainShare = 4;
+
 void RunCase(Distribution distribution, const Flags& flags, bench::Report* report) {
   const std::string name = NameOf(distribution);
   absl::FPrintF(stderr, "%s: making keys …\n", name);
@@ -70,99 +78,169 @@ void RunCase(Distribution distribution, const Flags& flags, bench::Report* repor
   std::vector<uint64_t> values(keys.size());
   for (size_t i = 0; i < keys.size(); ++i) values[i] = SplitMix64(keys[i]);
 
-  // The map gets its keys in random order, as an index that lives does; one that is loaded in
+  // The B-tree gets its keys in random order, as an index that lives does; one that is loaded in
   // order, its best case, is measured too.
   Random random(flags.seed);
-  absl::btree_map<uint64_t, uint64_t> loaded;
+  Map loaded;
   for (size_t i = 0; i < keys.size(); ++i) loaded.emplace_hint(loaded.end(), keys[i], values[i]);
   std::vector<uint32_t> order(keys.size());
   std::iota(order.begin(), order.end(), 0u);
   for (size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.Uniform(i)]);
-  absl::btree_map<uint64_t, uint64_t> map;
+  Map map;
   for (const uint32_t i : order) map.emplace(keys[i], values[i]);
   order = {};
 
-  std::vector<double> build_ns;
-  std::unique_ptr<InMemoryIndex> index;
-  for (uint64_t round = 0; round < flags.rounds; ++round) {
-    const double start = CpuNanoseconds();
-    auto built = InMemoryIndex::Build(keys, {.epsilon = static_cast<uint32_t>(flags.epsilon)});
-    build_ns.push_back((CpuNanoseconds() - start) / static_cast<double>(keys.size()));
+  const auto epsilon = static_cast<uint32_t>(flags.epsilon);
+  const auto build = [&](const InMemoryMapOptions& options) {
+    auto built = InMemoryMap::Build(keys, values, options);
     KYRO_CHECK(built.ok());
-    index = std::make_unique<InMemoryIndex>(*std::move(built));
-  }
-  const RecursiveModelIndex& model = index->model();
+    return *std::move(built);
+  };
+  const double build_start = CpuNanoseconds();
+  const InMemoryMap chosen = build({.epsilon = epsilon, .clock = &Clock::System()});
+  const double build_ns = CpuNanoseconds() - build_start;
+  const InMemoryMap dense = build({.epsilon = epsilon, .form = InMemoryMapForm::kDense});
+  const InMemoryMap gapped = build({.epsilon = epsilon, .form = InMemoryMapForm::kGapped});
+  const InMemoryMap tree = build({.epsilon = epsilon, .form = InMemoryMapForm::kTree});
 
   std::vector<uint64_t> probes(flags.lookups);
-  std::vector<uint64_t> positions(flags.lookups);
-  const auto sum_of_map = [&](const absl::btree_map<uint64_t, uint64_t>& searched) {
+  std::vector<const uint64_t*> found(flags.lookups);
+  uint64_t expected_sum = 0;
+  uint64_t expected_chain_sum = 0;
+  const std::span<const uint64_t> chain =
+      std::span(probes).first((probes.size() + kChainShare - 1) / kChainShare);
+
+  using Lookups = std::function<uint64_t()>;
+  const auto one_by_one = [&](const InMemoryMap& searched) -> Lookups {
+    return [&] {
+      uint64_t sum = 0;
+      for (const uint64_t probe : probes) sum += *searched.Find(probe);
+      return sum;
+    };
+  };
+  const auto batched = [&](const InMemoryMap& searched) -> Lookups {
+    return [&] {
+      searched.FindBatch(probes, found);
+      uint64_t sum = 0;
+      for (const uint64_t* const value : found) sum += *value;
+      return sum;
+    };
+  };
+  const auto in_b_tree = [&](const Map& searched) -> Lookups {
+    return [&] {
+      uint64_t sum = 0;
+      for (const uint64_t probe : probes) sum += searched.find(probe)->second;
+      return sum;
+    };
+  };
+  // Adds to a probe what is zero, but that the CPU cannot know before the value has arrived.
+  volatile uint64_t nothing = 0;
+  const uint64_t mask = nothing;
+  const auto next_probe = [mask](uint64_t probe, uint64_t value) { return probe + (value & mask); };
+  const auto chained = [&](const InMemoryMap& searched) -> Lookups {
+    return [&] {
+      uint64_t sum = 0;
+      uint64_t value = 0;
+      for (const uint64_t probe : chain) {
+        value = *searched.Find(next_probe(probe, value));
+        sum += value;
+      }
+      return sum;
+    };
+  };
+  const Lookups chained_in_b_tree = [&] {
     uint64_t sum = 0;
-    for (const uint64_t probe : probes) sum += searched.find(probe)->second;
+    uint64_t value = 0;
+    for (const uint64_t probe : chain) {
+      value = map.find(next_probe(probe, value))->second;
+      sum += value;
+    }
     return sum;
   };
-  const std::vector<std::pair<std::string, std::function<uint64_t()>>> systems = {
-      {"kyrodb",
-       [&] {
-         uint64_t sum = 0;
-         for (const uint64_t probe : probes) sum += values[index->LowerBound(probe)];
-         return sum;
-       }},
-      {"kyrodb batched",
-       [&] {
-         index->LowerBoundBatch(probes, positions);
-         uint64_t sum = 0;
-         for (const uint64_t position : positions) sum += values[position];
-         return sum;
-       }},
-      {"absl::btree_map", [&] { return sum_of_map(map); }},
-      {"absl::btree_map loaded in order", [&] { return sum_of_map(loaded); }},
-      {"std::lower_bound",
-       [&] {
-         uint64_t sum = 0;
-         for (const uint64_t probe : probes) {
-           const auto at = std::lower_bound(keys.begin(), keys.end(), probe);
-           sum += values[static_cast<size_t>(at - keys.begin())];
-         }
-         return sum;
-       }},
+  const Lookups binary_search = [&] {
+    uint64_t sum = 0;
+    for (const uint64_t probe : probes) {
+      const auto at = std::lower_bound(keys.begin(), keys.end(), probe);
+      sum += values[static_cast<size_t>(at - keys.begin())];
+    }
+    return sum;
   };
 
-  std::vector<std::vector<double>> samples(systems.size());
+  struct System {
+    std::string name;
+    bool is_chain;
+    Lookups lookups;
+    std::vector<double> samples = {};
+  };
+  std::vector<System> systems = {
+      {"kyrodb", false, one_by_one(chosen)},
+      {"kyrodb batched", false, batched(chosen)},
+      {"kyrodb dense", false, one_by_one(dense)},
+      {"kyrodb dense batched", false, batched(dense)},
+      {"kyrodb gapped", false, one_by_one(gapped)},
+      {"kyrodb gapped batched", false, batched(gapped)},
+      {"static 16-ary tree", false, one_by_one(tree)},
+      {"static 16-ary tree batched", false, batched(tree)},
+      {"absl::btree_map", false, in_b_tree(map)},
+      {"absl::btree_map loaded in order", false, in_b_tree(loaded)},
+      {"std::lower_bound", false, binary_search},
+      {"kyrodb", true, chained(chosen)},
+      {"static 16-ary tree", true, chained(tree)},
+      {"absl::btree_map", true, chained_in_b_tree},
+  };
+
   // Round 0 warms up and is not counted.
   for (uint64_t round = 0; round <= flags.rounds; ++round) {
-    uint64_t expected_sum = 0;
-    for (uint64_t& probe : probes) {
+    expected_sum = 0;
+    for (size_t i = 0; i < probes.size(); ++i) {
       const uint64_t position = random.Uniform(keys.size());
-      probe = keys[position];
+      probes[i] = keys[position];
       expected_sum += values[position];
+      if (i < chain.size()) expected_chain_sum = expected_sum;
     }
     std::vector<size_t> turns(systems.size());
     std::iota(turns.begin(), turns.end(), size_t{0});
     for (size_t i = turns.size(); i > 1; --i) std::swap(turns[i - 1], turns[random.Uniform(i)]);
     for (const size_t turn : turns) {
-      const double ns = Measure(probes.size(), expected_sum, systems[turn].second);
-      if (round > 0) samples[turn].push_back(ns);
+      System& system = systems[turn];
+      const double ns = system.is_chain ? Measure(chain.size(), expected_chain_sum, system.lookups)
+                                        : Measure(probes.size(), expected_sum, system.lookups);
+      if (round > 0) system.samples.push_back(ns);
     }
     absl::FPrintF(stderr, "\r%s: round %u of %u ", name, round, flags.rounds);
   }
   absl::FPrintF(stderr, "\n");
 
-  for (size_t i = 0; i < systems.size(); ++i) {
-    report->Add(name, systems[i].first, "lookup", "ns", samples[i]);
+  constexpr const char* kThroughput = "lookup";
+  constexpr const char* kLatency = "dependent lookup";
+  for (const System& system : systems) {
+    report->Add(name, system.name, system.is_chain ? kLatency : kThroughput, "ns", system.samples);
   }
   const auto key_count = static_cast<double>(keys.size());
-  report->Add(name, "kyrodb", "build", "ns/key", build_ns);
-  report->Add(name, "kyrodb", "model", "bytes/key",
-              static_cast<double>(model.size_bytes()) / key_count);
-  report->Add(name, "kyrodb", "segments", "count", static_cast<double>(model.segment_count()));
-  report->Add(name, "kyrodb", "depth", "models", static_cast<double>(model.depth()));
-  report->Add(name, "kyrodb", "bound_width_max", "positions",
-              static_cast<double>(model.bound_width_max()));
+  const auto add_sizes = [&](const std::string& system, const InMemoryMap& built) {
+    report->Add(name, system, "index", "bytes/key",
+                static_cast<double>(built.index_bytes()) / key_count);
+    report->Add(name, system, "memory", "bytes/key",
+                static_cast<double>(built.size_bytes()) / key_count);
+  };
+  report->Add(name, "kyrodb", absl::StrCat("form: ", NameOf(chosen.form())), "number",
+              static_cast<double>(chosen.form()));
+  report->Add(name, "kyrodb", "build and choice", "ns/key", build_ns / key_count);
+  report->Add(name, "kyrodb", "segments", "count", static_cast<double>(chosen.segment_count()));
+  add_sizes("kyrodb", chosen);
+  add_sizes("kyrodb dense", dense);
+  add_sizes("kyrodb gapped", gapped);
+  add_sizes("static 16-ary tree", tree);
   for (const char* const ours : {"kyrodb", "kyrodb batched"}) {
+    const bool is_batched = absl::string_view(ours) != "kyrodb";
     for (const char* const peer :
-         {"absl::btree_map", "absl::btree_map loaded in order", "std::lower_bound"}) {
-      report->Compare(name, "lookup", ours, peer, bench::Better::kLower);
+         {"absl::btree_map", "absl::btree_map loaded in order", "std::lower_bound",
+          is_batched ? "static 16-ary tree batched" : "static 16-ary tree"}) {
+      report->Compare(name, kThroughput, ours, peer, bench::Better::kLower);
     }
+  }
+  for (const char* const peer : {"absl::btree_map", "static 16-ary tree"}) {
+    report->Compare(name, kLatency, "kyrodb", peer, bench::Better::kLower);
   }
 }
 

@@ -22,6 +22,8 @@ constexpr size_t kTreeGroup = 16;
 // How many probes of a batch have their keys on the way from memory. A core keeps some tens of
 // misses in flight; a bound is two or three cache lines.
 constexpr size_t kAhead = 12;
+// How many probes of a batch go through a stage of a map's look-up together.
+constexpr size_t kMapGroup = 16;
 // A wider bound is halved before its keys are counted; those of a model with a small epsilon are
 // not.
 constexpr uint64_t kWidthMax = 64;
@@ -78,6 +80,13 @@ inline uint32_t CountLessOrEqual(const uint64_t* keys, uint64_t key) {
   return passed;
 }
 
+inline uint32_t EqualMask(const uint64_t* keys, uint64_t key) {
+  uint32_t mask = 0;
+#pragma GCC unroll 8
+  for (uint32_t i = 0; i < 8; ++i) mask |= (keys[i] == key ? 1u : 0u) << i;
+  return mask;
+}
+
 #include "learned_index/model/kernels.inc"
 #undef KYRO_TARGET
 }  // namespace portable
@@ -97,11 +106,21 @@ KYRO_TARGET inline __m256i FlippedKey(uint64_t key) {
 KYRO_TARGET inline __m256i FlippedFour(const uint64_t* keys) {
   return Flipped(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(keys)));
 }
-// How many of the eight lanes are all ones.
-KYRO_TARGET inline uint32_t CountSet(__m256i low, __m256i high) {
+// Which of the eight lanes are all ones.
+KYRO_TARGET inline uint32_t MaskOf(__m256i low, __m256i high) {
   const int bits = _mm256_movemask_pd(_mm256_castsi256_pd(low)) |
                    _mm256_movemask_pd(_mm256_castsi256_pd(high)) << 4;
-  return static_cast<uint32_t>(std::popcount(static_cast<uint32_t>(bits)));
+  return static_cast<uint32_t>(bits);
+}
+KYRO_TARGET inline uint32_t CountSet(__m256i low, __m256i high) {
+  return static_cast<uint32_t>(std::popcount(MaskOf(low, high)));
+}
+
+KYRO_TARGET inline uint32_t EqualMask(const uint64_t* keys, uint64_t key) {
+  const __m256i wanted = _mm256_set1_epi64x(static_cast<int64_t>(key));
+  const auto* const from = reinterpret_cast<const __m256i*>(keys);
+  return MaskOf(_mm256_cmpeq_epi64(wanted, _mm256_loadu_si256(from)),
+                _mm256_cmpeq_epi64(wanted, _mm256_loadu_si256(from + 1)));
 }
 
 KYRO_TARGET inline uint32_t CountLess(const uint64_t* keys, uint64_t key) {
@@ -153,6 +172,11 @@ KYRO_TARGET inline uint32_t CountLessTail(const uint64_t* keys, uint32_t count, 
   const uint32_t less =
       _mm512_mask_cmplt_epu64_mask(lanes, _mm512_maskz_loadu_epi64(lanes, keys), wanted);
   return static_cast<uint32_t>(std::popcount(less));
+}
+
+KYRO_TARGET inline uint32_t EqualMask(const uint64_t* keys, uint64_t key) {
+  const __m512i wanted = _mm512_set1_epi64(static_cast<int64_t>(key));
+  return _mm512_cmpeq_epu64_mask(_mm512_loadu_si512(keys), wanted);
 }
 
 #include "learned_index/model/kernels.inc"

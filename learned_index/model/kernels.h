@@ -34,6 +34,25 @@ struct View {
   uint32_t under;
 };
 
+// All that a look-up reads of an InMemoryMap: cells, and a model or a tree that says where to
+// begin.
+struct MapView {
+  View model;
+  TreeView tree;
+  // A cell of padding ends them.
+  const uint64_t* cells;
+};
+
+// One form of map. The key ~0 is not asked.
+struct MapKernels {
+  // Returns the cell in which the search for `key` begins.
+  uint64_t (*start)(const MapView& map, uint64_t key);
+  // Returns the place of the word that belongs to `key`, or null.
+  const uint64_t* (*find)(const MapView& map, uint64_t key);
+  void (*find_batch)(const MapView& map, std::span<const uint64_t> probes,
+                     std::span<const uint64_t*> found);
+};
+
 // Every unit gives the same answers.
 struct Kernels {
   // Returns the last segment whose first key is <= `key`, or 0.
@@ -54,10 +73,11 @@ struct Kernels {
   uint64_t (*count_in_tree)(const TreeView& tree, uint64_t key);
   void (*count_in_tree_batch)(const TreeView& tree, std::span<const uint64_t> probes,
                               std::span<uint64_t> counts);
-  // Model and last mile in one: `keys` is the run that the model was trained on.
-  uint64_t (*locate)(const View& view, const uint64_t* keys, uint64_t key);
-  void (*locate_batch)(const View& view, const uint64_t* keys, std::span<const uint64_t> probes,
-                       std::span<uint64_t> positions);
+  // The forms of a map: dense cells under a model whose positions are keys; gapped cells under one
+  // whose positions are cells; dense cells under a tree.
+  MapKernels dense;
+  MapKernels gapped;
+  MapKernels tree;
 };
 
 enum class Unit { kPortable, kAvx2, kAvx512 };
