@@ -1,6 +1,7 @@
 #include "wal/log.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -48,13 +49,21 @@ class BytesRequest : public CommitRequest {
 
 }  // namespace
 
-// One caller in the queue, on its stack.
+// One caller in the queue, on its stack. It sleeps on a word of its own, so that whoever answers a
+// group wakes each of its members once and none of them meets the others at a lock.
 struct Log::Waiter {
+  enum State : int { kWaiting, kHasTurn, kAnswered };
+
   CommitRequest* request = nullptr;  // null: a turn of its own, not a commit
-  bool done = false;                 // answered by another leader
   absl::Status status;
   Lsn lsn = 0;
-  absl::CondVar wake;
+  std::atomic<int> state{kWaiting};
+
+  // The waiter may be gone as soon as the new state is stored: after that only its address is used.
+  void Wake(State next) {
+    state.store(next, std::memory_order_release);
+    state.notify_one();
+  }
 };
 
 struct Log::Metrics {
@@ -165,28 +174,55 @@ void Log::StopBackground() {
 }
 
 bool Log::WaitForTurn(Waiter& waiter) {
-  absl::MutexLock lock(&mutex_);
-  queue_.push_back(&waiter);
-  while (!waiter.done && queue_.front() != &waiter) waiter.wake.Wait(&mutex_);
-  return !waiter.done;
+  const bool is_commit = waiter.request != nullptr;
+  {
+    absl::MutexLock lock(&mutex_);
+    queue_.push_back(&waiter);
+    arrived_count_ += is_commit ? 1 : 0;
+    turns_waiting_ += is_commit ? 0 : 1;
+    if (gather_goal_ > 0 && (arrived_count_ >= gather_goal_ || !is_commit)) gathered_.Signal();
+    if (!std::exchange(turn_taken_, true)) return true;
+  }
+  waiter.state.wait(Waiter::kWaiting, std::memory_order_acquire);
+  return waiter.state.load(std::memory_order_acquire) == Waiter::kHasTurn;
 }
 
 void Log::EndTurn(size_t count) {
-  absl::MutexLock lock(&mutex_);
-  for (size_t i = 0; i < count; ++i) {
-    Waiter* waiter = queue_.front();
-    queue_.pop_front();
-    waiter->done = true;
-    // Under the lock, for the waiter's stack may be gone right after.
-    if (i > 0) waiter->wake.Signal();
+  Waiter* next = nullptr;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (queue_.front()->request == nullptr) {
+      --turns_waiting_;
+    } else {
+      answered_count_ = count;
+      arrived_count_ = 0;
+    }
+    queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(count));
+    turn_taken_ = !queue_.empty();
+    if (turn_taken_) next = queue_.front();
   }
-  if (!queue_.empty()) queue_.front()->wake.Signal();
+  if (next != nullptr) next->Wake(Waiter::kHasTurn);
+}
+
+// Each gets a copy of its own, not a reference to one that many threads count.
+void Log::Refuse(std::span<Waiter* const> waiters, const absl::Status& why) {
+  for (Waiter* waiter : waiters) waiter->status = absl::Status(why.code(), why.message());
+}
+
+void Log::Answer(std::span<Waiter* const> waiters, const Waiter* leader) {
+  for (Waiter* waiter : waiters) {
+    if (waiter != leader) waiter->Wake(Waiter::kAnswered);
+  }
 }
 
 absl::Status Log::RunTurn(const std::function<absl::Status()>& function) {
   Waiter waiter;
   WaitForTurn(waiter);
-  absl::Status status = function();
+  absl::Status status;
+  {
+    absl::MutexLock applied(&apply_mutex_);  // the group before may still be applied
+    status = function();
+  }
   EndTurn(1);
   return status;
 }
@@ -204,7 +240,44 @@ absl::StatusOr<Lsn> Log::Append(absl::string_view record) {
   return Commit(&request);
 }
 
+// Writers that commit again as soon as they are answered would else form two groups that take
+// turns, each of half of them: a sync would carry half of what it could. Waiting is bounded by the
+// time of one sync and stops as soon as they are back. When they do not come back in time, fewer
+// are waited for the next time, in the end nobody; every success raises the expectation a little.
+void Log::Gather() {
+  if (options_.sync_mode != SyncMode::kFull) return;
+  constexpr int64_t kWaitNanosMin = 5'000;
+  constexpr int64_t kWaitNanosMax = 1'000'000;
+  constexpr double kShareStep = 1.0 / 32;
+  const int64_t wait_nanos = std::min(sync_nanos_.load(std::memory_order_relaxed), kWaitNanosMax);
+  absl::MutexLock lock(&mutex_);
+  const auto answered = static_cast<double>(answered_count_);
+  const auto goal = static_cast<size_t>(answered * returning_share_ + 0.5);
+  const auto complete = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return arrived_count_ >= goal || turns_waiting_ > 0 || !poisoned_.ok() ||
+           queue_.size() >= options_.group_record_count_max;
+  };
+  if (!complete() && wait_nanos >= kWaitNanosMin) {
+    const absl::Time deadline = absl::Now() + absl::Nanoseconds(wait_nanos);
+    gather_goal_ = goal;
+    while (!complete() && !gathered_.WaitWithDeadline(&mutex_, deadline)) {
+    }
+    gather_goal_ = 0;
+  }
+  if (complete()) {
+    returning_share_ = std::min(1.0, returning_share_ + kShareStep);
+  } else if (wait_nanos >= kWaitNanosMin) {
+    returning_share_ = static_cast<double>(arrived_count_) / answered;
+  }
+}
+
+void Log::Forget(size_t count) {
+  absl::MutexLock lock(&unapplied_mutex_);
+  unapplied_.resize(unapplied_.size() - count);
+}
+
 void Log::LeadGroup(Waiter& leader) {
+  Gather();
   std::vector<Waiter*> group;
   absl::Status read_only;
   {
@@ -219,88 +292,121 @@ void Log::LeadGroup(Waiter& leader) {
     }
   }
   if (!read_only.ok()) {
-    for (Waiter* waiter : group) waiter->status = read_only;
+    Refuse(group, read_only);
     EndTurn(group.size());
+    Answer(group, &leader);
     return;
   }
 
   const Lsn first_lsn = writer_->next_lsn();
   std::vector<Waiter*> prepared;
-  std::vector<CommitRequest*> requests;
   size_t taken = 0;
   frame_.assign(kFrameHeaderBytes, '\0');
-  while (taken < group.size() && frame_.size() < kFrameHeaderBytes + options_.group_bytes_max) {
-    Waiter* waiter = group[taken++];
-    waiter->status = waiter->request->Prepare(first_lsn + requests.size(), requests);
-    if (!waiter->status.ok()) continue;
-    const absl::string_view record = waiter->request->record();
-    if (record.size() > kRecordBytesMax) {
-      waiter->status = absl::ResourceExhaustedError(absl::StrFormat(
-          "a commit of %d bytes is larger than %d, the largest that the log takes; split it",
-          record.size(), kRecordBytesMax));
-      continue;
-    }
-    AppendRecord(record, &frame_);
-    prepared.push_back(waiter);
-    requests.push_back(waiter->request);
-  }
-  metrics_->refused.Add(taken - prepared.size());
-
-  if (!prepared.empty()) {
-    const uint64_t frame_bytes = frame_.size();
-    absl::Status status =
-        writer_->Append(FrameType::kRecords, static_cast<uint32_t>(prepared.size()), &frame_);
-    const bool refused = absl::IsResourceExhausted(status);
-    if (status.ok() && options_.sync_mode == SyncMode::kFull) {
-      status = SyncInTurn();
-      if (status.ok()) metrics_->commits_per_sync.Observe(prepared.size());
-    }
-    if (status.ok()) {
-      metrics_->frames.Add();
-      metrics_->commits.Add(prepared.size());
-      metrics_->bytes.Add(frame_bytes);
-      for (size_t i = 0; i < prepared.size(); ++i) {
-        prepared[i]->lsn = first_lsn + i;
-        requests[i]->Apply(first_lsn + i);
+  {
+    absl::MutexLock lock(&unapplied_mutex_);
+    while (taken < group.size() && frame_.size() < kFrameHeaderBytes + options_.group_bytes_max) {
+      Waiter* waiter = group[taken++];
+      waiter->status = waiter->request->Prepare(first_lsn + prepared.size(), unapplied_);
+      if (!waiter->status.ok()) continue;
+      const absl::string_view record = waiter->request->record();
+      if (record.size() > kRecordBytesMax) {
+        waiter->status = absl::ResourceExhaustedError(absl::StrFormat(
+            "a commit of %d bytes is larger than %d, the largest that the log takes; split it",
+            record.size(), kRecordBytesMax));
+        continue;
       }
-      last_lsn_.store(first_lsn + prepared.size() - 1, std::memory_order_release);
-      PublishSynced(writer_->synced_lsn());
-      PublishVisible();
-    } else if (refused) {
+      AppendRecord(record, &frame_);
+      prepared.push_back(waiter);
+      unapplied_.push_back(waiter->request);
+    }
+  }
+  group.resize(taken);
+  metrics_->refused.Add(taken - prepared.size());
+  if (prepared.empty()) {
+    EndTurn(taken);
+    Answer(group, &leader);
+    return;
+  }
+
+  const uint64_t frame_bytes = frame_.size();
+  absl::Status status =
+      writer_->Append(FrameType::kRecords, static_cast<uint32_t>(prepared.size()), &frame_);
+  const bool refused = absl::IsResourceExhausted(status);
+  if (status.ok() && options_.sync_mode == SyncMode::kFull) {
+    status = SyncInTurn();
+    if (status.ok()) metrics_->commits_per_sync.Observe(prepared.size());
+  }
+  if (frame_.capacity() > 2 * options_.group_bytes_max + kFrameHeaderBytes) {
+    frame_ = std::string();  // one huge record should not keep its memory
+  }
+  if (!status.ok()) {
+    Forget(prepared.size());
+    if (refused) {
       metrics_->refused.Add(prepared.size());
-      for (Waiter* waiter : prepared) waiter->status = status;
     } else {
       Poison(status);
-      for (Waiter* waiter : prepared) {
-        waiter->status = absl::UnavailableError(absl::StrFormat(
-            "outcome unknown: the log failed while this commit was written; reopening the database "
-            "shows whether it happened: %s",
-            status.message()));
-      }
+      status = absl::UnavailableError(absl::StrFormat(
+          "outcome unknown: the log failed while this commit was written; reopening the database "
+          "shows whether it happened: %s",
+          status.message()));
     }
-    if (frame_.capacity() > 2 * options_.group_bytes_max + kFrameHeaderBytes) {
-      frame_ = std::string();  // one huge record should not keep its memory
-    }
+    Refuse(prepared, status);
+    EndTurn(taken);
+    Answer(group, &leader);
+    return;
   }
+  metrics_->frames.Add();
+  metrics_->commits.Add(prepared.size());
+  metrics_->bytes.Add(frame_bytes);
+  ApplyGroup(first_lsn, prepared, taken);
+  Answer(group, &leader);
+}
+
+// From here on the next group is written, and synced, beside this one's application.
+void Log::ApplyGroup(Lsn first_lsn, std::span<Waiter* const> prepared, size_t taken) {
+  const Lsn synced = writer_->synced_lsn();
+  apply_mutex_.Lock();
   EndTurn(taken);
+  for (size_t i = 0; i < prepared.size(); ++i) {
+    prepared[i]->lsn = first_lsn + i;
+    prepared[i]->request->Apply(first_lsn + i);
+  }
+  last_lsn_.store(first_lsn + prepared.size() - 1, std::memory_order_release);
+  PublishSynced(synced);
+  PublishVisible();
+  {
+    absl::MutexLock lock(&unapplied_mutex_);
+    unapplied_.erase(unapplied_.begin(),
+                     unapplied_.begin() + static_cast<std::ptrdiff_t>(prepared.size()));
+  }
+  apply_mutex_.Unlock();
 }
 
 absl::Status Log::SyncInTurn() {
   const int64_t begin = options_.clock->SteadyNanos();
   KYRO_RETURN_IF_ERROR(writer_->Sync());
-  metrics_->syncs.Add();
-  metrics_->sync_micros.Observe(
-      static_cast<uint64_t>(std::max<int64_t>(0, options_.clock->SteadyNanos() - begin)) / 1000);
+  NoteSync(begin);
   return absl::OkStatus();
 }
 
-void Log::PublishSynced(Lsn lsn) { synced_lsn_.store(lsn, std::memory_order_release); }
+void Log::NoteSync(int64_t begin_nanos) {
+  const int64_t nanos = std::max<int64_t>(0, options_.clock->SteadyNanos() - begin_nanos);
+  metrics_->syncs.Add();
+  metrics_->sync_micros.Observe(static_cast<uint64_t>(nanos) / 1000);
+  const int64_t before = sync_nanos_.load(std::memory_order_relaxed);
+  sync_nanos_.store(before + (nanos - before) / 8, std::memory_order_relaxed);
+}
+
+void Log::PublishSynced(Lsn lsn) {
+  absl::MutexLock lock(&mutex_);
+  if (lsn > synced_lsn()) synced_lsn_.store(lsn, std::memory_order_release);
+}
 
 void Log::PublishVisible() {
+  absl::MutexLock lock(&mutex_);
   const Lsn last = last_lsn();
   const Lsn visible = options_.sync_mode == SyncMode::kOff ? last : std::min(last, synced_lsn());
-  absl::MutexLock lock(&mutex_);
-  visible_lsn_.store(visible, std::memory_order_release);
+  if (visible > visible_lsn()) visible_lsn_.store(visible, std::memory_order_release);
   visible_changed_.SignalAll();
   if (!background_work_) {
     background_work_ = true;
@@ -322,18 +428,25 @@ absl::Status Log::status() const {
   return poisoned_;
 }
 
+// The turn is held only to learn what there is to sync: commits go on beside the sync itself.
 absl::Status Log::Sync() {
-  return RunTurn([this]() -> absl::Status {
+  absl::MutexLock one_at_a_time(&sync_call_mutex_);
+  std::optional<SegmentWriter::PendingSync> pending;
+  KYRO_RETURN_IF_ERROR(RunTurn([&]() -> absl::Status {
     KYRO_RETURN_IF_ERROR(status());
-    if (writer_->synced_lsn() >= last_lsn()) return absl::OkStatus();
-    if (absl::Status failed = SyncInTurn(); !failed.ok()) {
-      Poison(failed);
-      return failed;
-    }
-    PublishSynced(writer_->synced_lsn());
-    PublishVisible();
+    pending = writer_->BeginSync();
     return absl::OkStatus();
-  });
+  }));
+  if (!pending.has_value()) return absl::OkStatus();
+  const int64_t begin = options_.clock->SteadyNanos();
+  if (absl::Status failed = writer_->FinishSync(*pending); !failed.ok()) {
+    Poison(failed);
+    return failed;
+  }
+  NoteSync(begin);
+  PublishSynced(pending->lsn);
+  PublishVisible();
+  return absl::OkStatus();
 }
 
 absl::Status Log::WriteSyncMarker() {

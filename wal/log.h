@@ -1,6 +1,6 @@
 // The write-ahead log: records (opaque bytes) become durable in commit order, many at a time.
 // A commit queues; the first in the queue leads: it prepares everybody's record, writes them as one
-// frame, syncs once, applies them in order and hands the lead on.
+// frame, syncs once, hands the lead on, and applies and answers while the next group is synced.
 //
 // Source: log_format.md in this folder for the bytes; DeWitt et al., "Implementation Techniques for
 // Main Memory Database Systems" (SIGMOD 1984) for group commit; Rebello et al., "Can Applications
@@ -75,19 +75,22 @@ struct LogOptions {
 
 // One commit, alive on its caller's stack until `Log::Commit` returns.
 //
-// Thread-safety:  the methods run in the leader's thread, which may be another caller's, one at a
-//                 time; the log orders them with everything that the caller did before and after.
+// Thread-safety:  the methods run in the leader's thread, which may be another caller's; those of
+//                 one request one at a time, and so the `Prepare` of all requests and the `Apply`
+//                 of all requests. But one request's `Prepare` may run beside another's `Apply`.
+//                 The log orders them with everything that the caller did before and after.
 class CommitRequest {
  public:
   virtual ~CommitRequest() = default;
 
   // Runs in commit order. Everything committed before is already applied, except for the requests
-  // in `earlier_in_group`: they are prepared with the LSNs just before `lsn`, in that order, and
-  // will be applied first. So conflicts are validated against the applied state and against those.
-  // On OK `record()` must be ready. An error refuses the commit: it gets no LSN and its caller gets
-  // the error. A prepared request may still fail (disk full, device error) and is then never
-  // applied, so nothing outside the request may depend on it before `Apply`.
-  virtual absl::Status Prepare(Lsn lsn, std::span<CommitRequest* const> earlier_in_group) = 0;
+  // in `unapplied`: they are prepared with the LSNs just before `lsn`, in that order, some are
+  // perhaps being applied at this moment, all will be before this one, and none is answered before
+  // this returns. So conflicts are validated against the applied state and against those. On OK
+  // `record()` must be ready. An error refuses the commit: it gets no LSN and its caller gets the
+  // error. A prepared request may still fail (disk full, device error) and is then never applied,
+  // so nothing outside the request may depend on it before `Apply`.
+  virtual absl::Status Prepare(Lsn lsn, std::span<CommitRequest* const> unapplied) = 0;
   // Valid from a successful `Prepare` on.
   virtual absl::string_view record() const = 0;
   // Runs in LSN order once the frame is durable (kFull) or written (the other modes), before the
@@ -168,11 +171,23 @@ class Log {
   Log(const LogOptions& options, const RecoveryResult& recovered);
   // Queues and waits until it is this one's turn (true) or a leader has answered it (false).
   bool WaitForTurn(Waiter& waiter);
-  // Answers the first `count` in the queue and wakes the one behind them.
+  // Takes the first `count` off the queue and gives the turn to the next.
   void EndTurn(size_t count);
+  // Waits a little for those who were just answered, if they use to come back at once.
+  void Gather();
   void LeadGroup(Waiter& leader);
+  // Applies a durable group in LSN order, after it has handed the turn on.
+  void ApplyGroup(Lsn first_lsn, std::span<Waiter* const> prepared,
+                  size_t taken) ABSL_NO_THREAD_SAFETY_ANALYSIS;
+  // The `count` requests that were prepared last will not be applied.
+  void Forget(size_t count);
+  static void Refuse(std::span<Waiter* const> waiters, const absl::Status& why);
+  // Wakes all but the leader.
+  static void Answer(std::span<Waiter* const> waiters, const Waiter* leader);
+  // Runs `function` while nothing is between `Prepare` and the end of `Apply`.
   absl::Status RunTurn(const std::function<absl::Status()>& function);
   absl::Status SyncInTurn();
+  void NoteSync(int64_t begin_nanos);
   void PublishSynced(Lsn lsn);
   void PublishVisible();
   void Poison(const absl::Status& cause);
@@ -185,11 +200,33 @@ class Log {
   mutable absl::Mutex mutex_;
   mutable absl::CondVar visible_changed_;
   absl::CondVar background_wake_;
-  // Callers in arrival order; the front one has the turn: only its thread touches `writer_`.
+  // Callers in arrival order. One at a time has the turn, the front one until it takes itself off:
+  // only its thread touches `writer_`. Nobody has it only when the queue is empty.
   std::deque<Waiter*> queue_ ABSL_GUARDED_BY(mutex_);
+  bool turn_taken_ ABSL_GUARDED_BY(mutex_) = false;
+
+  // See `Gather`. Commits that were in the last group, that have queued since it handed the turn
+  // on, that the leader waits for (0: it does not), and the share of the former that came in time
+  // of late.
+  size_t answered_count_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t arrived_count_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t gather_goal_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t turns_waiting_ ABSL_GUARDED_BY(mutex_) = 0;  // in the queue and no commits
+  double returning_share_ ABSL_GUARDED_BY(mutex_) = 1;
+  absl::CondVar gathered_;
+  std::atomic<int64_t> sync_nanos_{0};  // what a sync takes, smoothed
   absl::Status poisoned_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool background_work_ ABSL_GUARDED_BY(mutex_) = false;
+
+  // Prepared and not applied, in LSN order. Held during `Prepare`, so that none of them is answered
+  // meanwhile.
+  absl::Mutex unapplied_mutex_;
+  std::vector<CommitRequest*> unapplied_ ABSL_GUARDED_BY(unapplied_mutex_);
+  // Taken by a leader before it hands the turn on and held while it applies: groups are applied in
+  // order, and at most one while the next is written.
+  absl::Mutex apply_mutex_;
+  absl::Mutex sync_call_mutex_;  // one `Sync` at a time
 
   std::unique_ptr<SegmentWriter> writer_;
   std::string frame_;  // the leader's buffer, kept for its capacity

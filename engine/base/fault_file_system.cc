@@ -1,6 +1,7 @@
 #include "engine/base/fault_file_system.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <optional>
 #include <string>
@@ -121,7 +122,7 @@ class FaultWritableFile : public WritableFile {
   const std::string path_;
   const std::unique_ptr<WritableFile> base_;
   uint64_t size_bytes_ = 0;  // an upper bound: files begin empty
-  bool has_lost_sync_ = false;
+  std::atomic<bool> has_lost_sync_{false};
 };
 
 class FaultRandomAccessFile : public RandomAccessFile {

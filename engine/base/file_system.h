@@ -20,7 +20,8 @@ namespace kyrodb {
 // Units:          offsets and sizes count bytes.
 // Errors:         `ResourceExhausted` when the disk is full, `Unavailable` for any other failure
 //                 of the device; after a failed `Write` or `Sync` the content is unknown.
-// Thread-safety:  one thread at a time; `Sync` may run while no other call does.
+// Thread-safety:  one thread at a time, except that a `Sync` may run beside a `Write`, which it
+//                 then covers or not.
 // Lifetime:       the destructor closes without syncing; after `Close` all but `Close` itself fail
 //                 with `FailedPrecondition`. The file follows a rename and outlives its removal.
 class WritableFile {

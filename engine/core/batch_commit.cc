@@ -16,26 +16,36 @@ std::string NameOf(const Catalog& catalog, ObjectId table) {
 
 }  // namespace
 
-void BatchCommit::AddKeysToGroup() const {
-  for (const auto& [space, writes] : writes_->spaces()) {
-    for (const auto& [key, write] : *writes) context_->group_keys.emplace(space, key);
+absl::StatusOr<bool> BatchCommit::IsChanged(ObjectId space_id, absl::string_view key,
+                                            Unapplied unapplied) const {
+  if (context_->recent->LastWrite(space_id, key) <= snapshot_) return false;
+  for (const wal::CommitRequest* request : unapplied) {
+    if (static_cast<const BatchCommit*>(request)->writes_->Find(space_id, key) != nullptr) {
+      return true;
+    }
   }
+  const std::shared_ptr<KeySpace> space = context_->spaces->Find(space_id, ~Lsn{0} - 1);
+  if (space == nullptr) return false;
+  KYRO_ASSIGN_OR_RETURN(const Lsn latest, space->LatestLsn(key, snapshot_));
+  return latest > snapshot_;
 }
 
 // A table must be as it was when the transaction began, or be this transaction's own.
-absl::Status BatchCommit::ValidateTable(ObjectId table) const {
-  const std::string catalog_key = TableKey(table);
-  if (context_->group_keys.contains({kCatalogSpace, absl::string_view(catalog_key)})) {
+absl::Status BatchCommit::ValidateTable(ObjectId table, Unapplied unapplied) const {
+  if (context_->recent->LastDefinition() <= snapshot_) return absl::OkStatus();
+  const auto changed = [&] {
     return absl::AbortedError(absl::StrCat("definition of table ", NameOf(*base_, table),
                                            " was changed by a concurrent transaction"));
+  };
+  const std::string catalog_key = TableKey(table);
+  for (const wal::CommitRequest* request : unapplied) {
+    const WriteSet* const writes = static_cast<const BatchCommit*>(request)->writes_;
+    if (writes->Find(kCatalogSpace, catalog_key) != nullptr) return changed();
   }
   const std::shared_ptr<const TableSchema> before = base_->FindTable(table);
   if (before == nullptr) return absl::OkStatus();  // created by this transaction
   const std::shared_ptr<const TableSchema> now = context_->views->catalog()->FindTable(table);
-  if (now == nullptr || now->version != before->version) {
-    return absl::AbortedError(absl::StrCat("definition of table ", NameOf(*base_, table),
-                                           " was changed by a concurrent transaction"));
-  }
+  if (now == nullptr || now->version != before->version) return changed();
   return absl::OkStatus();
 }
 
@@ -47,8 +57,7 @@ absl::Status BatchCommit::ReadConflict(ObjectId space) const {
                    " that this transaction has read were changed by a concurrent transaction"));
 }
 
-absl::Status BatchCommit::ValidateReads(
-    Lsn lsn, std::span<wal::CommitRequest* const> earlier_in_group) const {
+absl::Status BatchCommit::ValidateReads(Lsn lsn, Unapplied unapplied) const {
   // What was committed since the snapshot has the LSNs between the two.
   if (reads_ == nullptr || lsn <= snapshot_ + 1) return absl::OkStatus();
   if (reads_->everything()) {
@@ -58,13 +67,13 @@ absl::Status BatchCommit::ValidateReads(
   }
   if (reads_->catalog()) {
     if (context_->views->catalog() != base_) return ReadConflict(kCatalogSpace);
-    for (const wal::CommitRequest* request : earlier_in_group) {
+    for (const wal::CommitRequest* request : unapplied) {
       const auto* const earlier = static_cast<const BatchCommit*>(request);
       if (earlier->writes_->FindSpace(kCatalogSpace) != nullptr) return ReadConflict(kCatalogSpace);
     }
   }
   for (const auto& [space, reads] : reads_->spaces()) {
-    if (space != kCatalogSpace) KYRO_RETURN_IF_ERROR(ValidateTable(space));
+    if (space != kCatalogSpace) KYRO_RETURN_IF_ERROR(ValidateTable(space, unapplied));
   }
   ObjectId changed = kCatalogSpace;
   const std::optional<bool> any =
@@ -72,13 +81,12 @@ absl::Status BatchCommit::ValidateReads(
         changed = space;
         return reads_->Covers(space, key);
       });
-  if (!any.has_value()) return ValidateReadsInSpaces(earlier_in_group);
+  if (!any.has_value()) return ValidateReadsInSpaces(unapplied);
   return *any ? ReadConflict(changed) : absl::OkStatus();
 }
 
-absl::Status BatchCommit::ValidateReadsInSpaces(
-    std::span<wal::CommitRequest* const> earlier_in_group) const {
-  for (const wal::CommitRequest* request : earlier_in_group) {
+absl::Status BatchCommit::ValidateReadsInSpaces(Unapplied unapplied) const {
+  for (const wal::CommitRequest* request : unapplied) {
     for (const auto& [space, writes] :
          static_cast<const BatchCommit*>(request)->writes_->spaces()) {
       for (const auto& [key, write] : *writes) {
@@ -106,33 +114,26 @@ absl::Status BatchCommit::ValidateReadsInSpaces(
   return absl::OkStatus();
 }
 
-absl::Status BatchCommit::Prepare(Lsn lsn, std::span<wal::CommitRequest* const> earlier_in_group) {
-  if (earlier_in_group.empty()) {
-    context_->group_keys.clear();
-    context_->group_size = 0;
-  }
-  for (; context_->group_size < earlier_in_group.size(); ++context_->group_size) {
-    static_cast<const BatchCommit*>(earlier_in_group[context_->group_size])->AddKeysToGroup();
-  }
-  for (const auto& [space_id, writes] : writes_->spaces()) {
-    if (space_id != kCatalogSpace) KYRO_RETURN_IF_ERROR(ValidateTable(space_id));
-    const std::shared_ptr<KeySpace> space = context_->spaces->Find(space_id, ~Lsn{0} - 1);
+absl::Status BatchCommit::Prepare(Lsn lsn, std::span<wal::CommitRequest* const> unapplied) {
+  // Those that the snapshot sees were applied meanwhile.
+  const Lsn first_lsn = lsn - unapplied.size();
+  if (first_lsn <= snapshot_) unapplied = unapplied.subspan(snapshot_ - first_lsn + 1);
+  for (const auto& [space, writes] : writes_->spaces()) {
+    if (space != kCatalogSpace) KYRO_RETURN_IF_ERROR(ValidateTable(space, unapplied));
     for (const auto& [key, write] : *writes) {
-      bool conflict = context_->group_keys.contains({space_id, absl::string_view(key)});
-      if (!conflict && space != nullptr) {
-        KYRO_ASSIGN_OR_RETURN(const Lsn latest, space->LatestLsn(key, snapshot_));
-        conflict = latest > snapshot_;
-      }
-      if (conflict) {
-        return absl::AbortedError(
-            space_id == kCatalogSpace
-                ? std::string("definitions were changed by a concurrent transaction")
-                : absl::StrCat("a row of table ", NameOf(*base_, space_id),
-                               " was changed by a concurrent transaction"));
-      }
+      KYRO_ASSIGN_OR_RETURN(const bool changed, IsChanged(space, key, unapplied));
+      if (!changed) continue;
+      return absl::AbortedError(space == kCatalogSpace
+                                    ? std::string("definitions were changed by a concurrent "
+                                                  "transaction")
+                                    : absl::StrCat("a row of table ", NameOf(*base_, space),
+                                                   " was changed by a concurrent transaction"));
     }
   }
-  KYRO_RETURN_IF_ERROR(ValidateReads(lsn, earlier_in_group));
+  KYRO_RETURN_IF_ERROR(ValidateReads(lsn, unapplied));
+  for (const auto& [space, writes] : writes_->spaces()) {
+    for (const auto& [key, write] : *writes) context_->recent->Note(space, key, lsn);
+  }
   context_->history->Note(lsn, *writes_);
   return absl::OkStatus();
 }

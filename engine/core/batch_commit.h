@@ -7,12 +7,13 @@
 #include <string>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "engine/core/applier.h"
 #include "engine/core/commit_history.h"
 #include "engine/core/read_set.h"
+#include "engine/core/recent_writes.h"
 #include "engine/core/space_table.h"
 #include "engine/core/write_set.h"
 #include "engine/schema.h"
@@ -25,16 +26,13 @@ inline constexpr uint64_t kCommitHistoryBytesMax = uint64_t{16} << 20;
 
 // What all commits of a database share.
 //
-// Thread-safety:  used by the commit leader only.
+// Thread-safety:  `recent` and `history` are used by the commit that is being prepared only.
 struct CommitContext {
   SpaceTable* spaces = nullptr;
   Views* views = nullptr;
   Applier* applier = nullptr;
   CommitHistory* history = nullptr;
-  // Keys of the group that is being prepared; a later request of the group that wrote one of them
-  // conflicts.
-  absl::flat_hash_set<std::pair<ObjectId, absl::string_view>> group_keys;
-  size_t group_size = 0;
+  std::unique_ptr<RecentWrites> recent;
 };
 
 // Lives on the committing thread's stack.
@@ -49,17 +47,22 @@ class BatchCommit : public wal::CommitRequest {
         reads_(reads),
         record_(writes->EncodeRecord()) {}
 
-  absl::Status Prepare(Lsn lsn, std::span<wal::CommitRequest* const> earlier_in_group) override;
+  absl::Status Prepare(Lsn lsn, std::span<wal::CommitRequest* const> unapplied) override;
   absl::string_view record() const override { return record_; }
   void Apply(Lsn lsn) override;
 
  private:
-  void AddKeysToGroup() const;
-  absl::Status ValidateTable(ObjectId table) const;
+  // Prepared after the snapshot and not applied yet, or being applied at this moment.
+  using Unapplied = std::span<wal::CommitRequest* const>;
+
+  // Whether a commit after the snapshot wrote the key: one of `unapplied`, or one that is applied.
+  absl::StatusOr<bool> IsChanged(ObjectId space_id, absl::string_view key,
+                                 Unapplied unapplied) const;
+  absl::Status ValidateTable(ObjectId table, Unapplied unapplied) const;
   absl::Status ReadConflict(ObjectId space) const;
-  absl::Status ValidateReads(Lsn lsn, std::span<wal::CommitRequest* const> earlier_in_group) const;
+  absl::Status ValidateReads(Lsn lsn, Unapplied unapplied) const;
   // Without the history of commits: looks for versions of what was read.
-  absl::Status ValidateReadsInSpaces(std::span<wal::CommitRequest* const> earlier_in_group) const;
+  absl::Status ValidateReadsInSpaces(Unapplied unapplied) const;
 
   CommitContext* const context_;
   const Lsn snapshot_;

@@ -312,6 +312,7 @@ void DatabaseImpl::StartBackground() {
   commit_context_.spaces = spaces_.get();
   commit_context_.views = views_.get();
   commit_context_.applier = applier_.get();
+  commit_context_.recent = std::make_unique<RecentWrites>(views_->visible());
   commit_context_.history = &commit_history_;
   transaction_context_ = {.views = views_.get(),
                           .spaces = spaces_.get(),

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -25,6 +26,9 @@ class ShapedDisk : public FileSystem {
   explicit ShapedDisk(FileSystem* base) : base_(base) {}
 
   void SetCapacity(uint64_t bytes) { shape_->capacity_bytes.store(bytes); }
+  // Called at the beginning of every sync of a file, in the thread that syncs. Set it before files
+  // are created.
+  void SetSyncHook(std::function<void()> hook) { shape_->sync_hook = std::move(hook); }
   void SetSyncTime(absl::Duration time) { shape_->sync_micros.store(time / absl::Microseconds(1)); }
 
   absl::StatusOr<std::unique_ptr<WritableFile>> Create(absl::string_view path) override {
@@ -62,6 +66,7 @@ class ShapedDisk : public FileSystem {
   struct Shape {
     std::atomic<uint64_t> capacity_bytes{~uint64_t{0}};
     std::atomic<int64_t> sync_micros{0};
+    std::function<void()> sync_hook;
     absl::Mutex mutex;
     std::map<std::string, uint64_t> size_bytes ABSL_GUARDED_BY(mutex);
   };
@@ -89,6 +94,7 @@ class ShapedDisk : public FileSystem {
       return status.ok() ? absl::ResourceExhaustedError("no space left on device") : status;
     }
     absl::Status Sync() override {
+      if (shape_->sync_hook != nullptr) shape_->sync_hook();
       const int64_t micros = shape_->sync_micros.load();
       if (micros > 0) absl::SleepFor(absl::Microseconds(micros));
       return base_->Sync();

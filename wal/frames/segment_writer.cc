@@ -19,8 +19,8 @@ SegmentWriter::SegmentWriter(const LogOptions& options, Start start)
       opening_(start_.opening),
       next_segment_id_(start_.segment_id),
       next_lsn_(start_.first_lsn),
-      synced_lsn_(start_.synced_lsn),
-      hash_(EpochHash(options.database_id, start_.epoch)) {
+      hash_(EpochHash(options.database_id, start_.epoch)),
+      synced_lsn_(start_.synced_lsn) {
   absl::MutexLock lock(&segments_mutex_);
   segments_ = start_.older;
 }
@@ -52,7 +52,7 @@ FrameHeader SegmentWriter::NextHeader(const OpenFile& file, FrameType type,
       .segment_id = file.id,
       .first_lsn = next_lsn_,
       .prev_hash = hash_,
-      .synced_lsn = synced_lsn_,
+      .synced_lsn = synced_lsn(),
   };
 }
 
@@ -137,7 +137,8 @@ absl::Status SegmentWriter::WriteFrame(OpenFile& file, const FrameHeader& header
     disk_is_full_ = true;
     // Some of the frame may be in the file. It must be gone for good before the commit is refused,
     // or a recovery could find a commit that its caller was told did not happen.
-    absl::Status cut = file.file->Truncate(file.position);
+    absl::Status cut = WaitForPendingSync();
+    if (cut.ok()) cut = file.file->Truncate(file.position);
     if (cut.ok()) cut = file.file->Sync();
     if (!cut.ok()) {
       return absl::UnavailableError(
@@ -151,7 +152,6 @@ absl::Status SegmentWriter::WriteFrame(OpenFile& file, const FrameHeader& header
   file.filled = std::max(file.filled, file.position);
   hash_ = hash;
   recorded_synced_lsn_ = header.synced_lsn;
-  unsynced_ = true;
   return absl::OkStatus();
 }
 
@@ -194,18 +194,61 @@ absl::Status SegmentWriter::Append(FrameType type, uint32_t record_count, std::s
   return absl::OkStatus();
 }
 
+// Never two syncs of one file at a time: the system would tell only one of them of a failure.
+absl::Status SegmentWriter::WaitForPendingSync() {
+  absl::MutexLock lock(&sync_mutex_);
+  while (sync_pending_) sync_ended_.Wait(&sync_mutex_);
+  return sync_failed_;
+}
+
 absl::Status SegmentWriter::SyncFile() {
-  if (!unsynced_) return absl::OkStatus();
+  KYRO_RETURN_IF_ERROR(WaitForPendingSync());
+  {
+    absl::MutexLock lock(&sync_mutex_);
+    if (synced_segment_ == current_.id && synced_position_ == current_.position) {
+      return absl::OkStatus();
+    }
+  }
   KYRO_RETURN_IF_ERROR(current_.file->Sync());
-  unsynced_ = false;
+  absl::MutexLock lock(&sync_mutex_);
+  synced_segment_ = current_.id;
+  synced_position_ = current_.position;
   return absl::OkStatus();
 }
 
 absl::Status SegmentWriter::Sync() {
   KYRO_RETURN_IF_ERROR(SyncFile());
   // While an epoch is being opened its frames may yet be forgotten: they prove nothing.
+  absl::MutexLock lock(&sync_mutex_);
   if (!opening_) synced_lsn_ = next_lsn_ - 1;
   return absl::OkStatus();
+}
+
+std::optional<SegmentWriter::PendingSync> SegmentWriter::BeginSync() {
+  absl::MutexLock lock(&sync_mutex_);
+  KYRO_CHECK(!sync_pending_ && !opening_);
+  if (synced_segment_ == current_.id && synced_position_ == current_.position) return std::nullopt;
+  sync_pending_ = true;
+  return PendingSync{.file = current_.file,
+                     .segment_id = current_.id,
+                     .position = current_.position,
+                     .lsn = next_lsn_ - 1};
+}
+
+// Neither the file nor its segment can change meanwhile: going on in another one begins with
+// `Sync`, which waits.
+absl::Status SegmentWriter::FinishSync(const PendingSync& pending) {
+  absl::Status status = pending.file->Sync();
+  absl::MutexLock lock(&sync_mutex_);
+  sync_pending_ = false;
+  sync_failed_.Update(status);
+  if (status.ok()) {
+    synced_segment_ = pending.segment_id;
+    synced_position_ = pending.position;
+    synced_lsn_ = pending.lsn;
+  }
+  sync_ended_.SignalAll();
+  return status;
 }
 
 absl::Status SegmentWriter::Rotate() {
@@ -225,7 +268,7 @@ absl::Status SegmentWriter::FinishOpening() {
   // Two syncs, in this order: the frame that declares the epoch open must not outlive a frame that
   // the opening wrote, or it would supersede an older, intact copy.
   opening_ = false;
-  synced_lsn_ = next_lsn_ - 1;
+  KYRO_RETURN_IF_ERROR(Sync());
   std::string frame(kFrameHeaderBytes, '\0');
   KYRO_RETURN_IF_ERROR(Append(FrameType::kMarker, 0, &frame));
   return Sync();

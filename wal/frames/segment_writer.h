@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,8 @@ namespace kyrodb::wal {
 // the
 //                 writer goes on. Anything else: what is on the device is unknown, the writer must
 //                 not be used again.
-// Thread-safety:  one thread at a time, except `segments`, `size_bytes` and `DropBefore`.
+// Thread-safety:  one thread at a time, except `segments`, `synced_lsn`, `DropBefore` and
+//                 `FinishSync`, which runs beside all others.
 class SegmentWriter {
  public:
   struct Start {
@@ -42,6 +44,19 @@ class SegmentWriter {
   absl::Status Append(FrameType type, uint32_t record_count, std::string* frame);
   // Makes everything appended durable.
   absl::Status Sync();
+
+  // The same in two steps, of which the long one needs not wait its turn. Every `BeginSync` that
+  // gave something is followed by its `FinishSync` before the next; meanwhile `Sync` waits.
+  struct PendingSync {
+    std::shared_ptr<WritableFile> file;
+    uint64_t segment_id = 0;
+    uint64_t position = 0;
+    Lsn lsn = 0;
+  };
+  // Nothing when all is durable.
+  std::optional<PendingSync> BeginSync();
+  absl::Status FinishSync(const PendingSync& pending);
+
   // Goes on in a new segment, unless the current one holds no record.
   absl::Status Rotate();
   // Ends the opening of an epoch: what was appended is durable, and the log says so.
@@ -52,7 +67,10 @@ class SegmentWriter {
 
   // The LSN of the next record.
   Lsn next_lsn() const { return next_lsn_; }
-  Lsn synced_lsn() const { return synced_lsn_; }
+  Lsn synced_lsn() const {
+    absl::MutexLock lock(&sync_mutex_);
+    return synced_lsn_;
+  }
   // What the last frame says is durable.
   Lsn recorded_synced_lsn() const { return recorded_synced_lsn_; }
   // The last append met a full disk; it may have succeeded nevertheless, in the room kept for that.
@@ -66,7 +84,7 @@ class SegmentWriter {
   struct OpenFile {
     uint64_t id = 0;
     std::string path;
-    std::unique_ptr<WritableFile> file;
+    std::shared_ptr<WritableFile> file;
     uint64_t position = 0;  // where the next frame goes
     uint64_t filled = 0;    // the file is this long, with zeros from `position` on
   };
@@ -78,6 +96,7 @@ class SegmentWriter {
   absl::Status MakeRoom(uint64_t frame_bytes);
   absl::Status SwitchToNext();
   absl::Status WriteFrame(OpenFile& file, const FrameHeader& header, std::string* frame);
+  absl::Status WaitForPendingSync();
   absl::Status SyncFile();
 
   const LogOptions& options_;
@@ -89,12 +108,20 @@ class SegmentWriter {
   OpenFile next_;  // created ahead; `file` is null when there is none
   uint64_t next_segment_id_;
   Lsn next_lsn_;
-  Lsn synced_lsn_;
   Lsn recorded_synced_lsn_ = 0;
   uint64_t hash_;
-  bool unsynced_ = false;
   bool disk_is_full_ = false;
   std::vector<std::string> created_paths_;  // until the epoch is open
+
+  mutable absl::Mutex sync_mutex_;
+  absl::CondVar sync_ended_;
+  bool sync_pending_ ABSL_GUARDED_BY(sync_mutex_) = false;
+  // Why a pending sync failed: the system tells of it once only, so it is kept here.
+  absl::Status sync_failed_ ABSL_GUARDED_BY(sync_mutex_);
+  // The bytes of segment `synced_segment_` before `synced_position_` are durable.
+  uint64_t synced_segment_ ABSL_GUARDED_BY(sync_mutex_) = 0;
+  uint64_t synced_position_ ABSL_GUARDED_BY(sync_mutex_) = 0;
+  Lsn synced_lsn_ ABSL_GUARDED_BY(sync_mutex_);
 
   mutable absl::Mutex segments_mutex_;
   std::vector<SegmentInfo> segments_ ABSL_GUARDED_BY(segments_mutex_);

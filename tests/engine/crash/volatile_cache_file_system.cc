@@ -1,5 +1,6 @@
 #include "tests/engine/crash/volatile_cache_file_system.h"
 
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,14 +14,17 @@ class VolatileFile final : public WritableFile {
  public:
   explicit VolatileFile(std::unique_ptr<WritableFile> base) : base_(std::move(base)) {}
   absl::Status Write(uint64_t offset, absl::string_view bytes) override {
+    const std::lock_guard<std::mutex> lock(mutex_);
     pending_.push_back({.offset = offset, .bytes = std::string(bytes), .is_truncate = false});
     return absl::OkStatus();
   }
   absl::Status Truncate(uint64_t size_bytes) override {
+    const std::lock_guard<std::mutex> lock(mutex_);
     pending_.push_back({.offset = size_bytes, .bytes = {}, .is_truncate = true});
     return absl::OkStatus();
   }
   absl::Status Sync() override {
+    const std::lock_guard<std::mutex> lock(mutex_);
     for (const Operation& operation : pending_) {
       KYRO_RETURN_IF_ERROR(operation.is_truncate ? base_->Truncate(operation.offset)
                                                  : base_->Write(operation.offset, operation.bytes));
@@ -38,6 +42,7 @@ class VolatileFile final : public WritableFile {
     bool is_truncate;
   };
   const std::unique_ptr<WritableFile> base_;
+  std::mutex mutex_;  // a sync may run beside writes
   std::vector<Operation> pending_;
 };
 
