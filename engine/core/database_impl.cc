@@ -164,7 +164,7 @@ absl::Status DatabaseImpl::LoadManifest() {
 absl::Status DatabaseImpl::OpenRuns() {
   KYRO_ASSIGN_OR_RETURN(const int64_t pool_bytes, knobs_.Get("buffer_pool_bytes"));
   buffer_pool_ = std::make_unique<BufferPool>(static_cast<uint64_t>(pool_bytes), metrics_);
-  const StorageContext storage{*file_system_, *buffer_pool_, metrics_, obsolete_files_};
+  const StorageContext storage{*file_system_, *buffer_pool_, metrics_, obsolete_files_, clock_};
   spaces_ = std::make_unique<SpaceTable>(storage);
   for (const ManifestState::Space& space : state_.spaces) {
     std::vector<std::shared_ptr<const Run>> runs;

@@ -296,6 +296,7 @@ absl::StatusOr<std::shared_ptr<const Run>> KeySpace::WriteFlush(
   KYRO_CHECK(FindPart(version->frozen, frozen) + frozen.size() == version->frozen.size());
   RunWriterOptions options;
   options.file_number = file_number;
+  options.clock = context_.clock;
   std::vector<std::unique_ptr<InternalIterator>> sources;
   for (const auto& table : frozen) {
     sources.push_back(NewMemTableIterator(table));
@@ -325,6 +326,7 @@ absl::StatusOr<std::shared_ptr<const Run>> KeySpace::WriteCompaction(
   const size_t begin = FindPart(version->runs, runs);
   RunWriterOptions options;
   options.file_number = file_number;
+  options.clock = context_.clock;
   std::vector<std::unique_ptr<InternalIterator>> sources;
   for (const auto& run : runs) {
     sources.push_back(run->NewIterator(Run::Access::kSequential));

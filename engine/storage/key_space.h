@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "engine/base/clock.h"
 #include "engine/base/file_system.h"
 #include "engine/base/metrics.h"
 #include "engine/storage/buffer_pool.h"
@@ -37,6 +38,8 @@ struct StorageContext {
   BufferPool& buffer_pool;
   MetricsRegistry& metrics;
   ObsoleteFiles& obsolete_files;
+  // For choices that are made by timing; they follow rules of thumb without.
+  const Clock* clock = nullptr;
 };
 
 // The sources of one key space at one moment, from new to old: every version in an earlier source

@@ -140,10 +140,10 @@ absl::StatusOr<std::string> Run::ReadSection(const RunSection& section) const {
 
 absl::Status Run::LoadModel() {
   // The model can be had again from the keys: whatever is wrong with its bytes, the run opens.
-  const auto decode = [this]() -> absl::StatusOr<learned_index::RecursiveModelIndex> {
+  const auto decode = [this]() -> absl::StatusOr<learned_index::PositionIndex> {
     KYRO_ASSIGN_OR_RETURN(const std::string bytes, ReadSection(footer_.model));
-    KYRO_ASSIGN_OR_RETURN(learned_index::RecursiveModelIndex model,
-                          learned_index::RecursiveModelIndex::Decode(bytes));
+    KYRO_ASSIGN_OR_RETURN(learned_index::PositionIndex model,
+                          learned_index::PositionIndex::Decode(bytes));
     if (model.key_count() != properties_.slice_count) {
       return Damaged(footer_.model.offset,
                      absl::StrFormat("the model is for %u keys, expected %u", model.key_count(),
@@ -151,7 +151,7 @@ absl::Status Run::LoadModel() {
     }
     return model;
   };
-  absl::StatusOr<learned_index::RecursiveModelIndex> model = decode();
+  absl::StatusOr<learned_index::PositionIndex> model = decode();
   if (absl::IsUnavailable(model.status())) return model.status();
   if (!model.ok()) {
     models_retrained_.Add();

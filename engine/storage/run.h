@@ -21,7 +21,7 @@
 #include "engine/storage/page_region.h"
 #include "engine/storage/run_format.h"
 #include "engine/storage/word_array.h"
-#include "learned_index/recursive_model_index.h"
+#include "learned_index/position_index.h"
 
 namespace kyrodb::engine {
 
@@ -151,7 +151,7 @@ class Run : public std::enable_shared_from_this<Run>, private PageSource {
   RunProperties properties_;
   std::vector<uint32_t> page_checksums_;
   std::unique_ptr<PageRegion> region_;
-  std::optional<learned_index::RecursiveModelIndex> model_;
+  std::optional<learned_index::PositionIndex> model_;
   WordArray filter_;
   FilterView filter_view_;
   mutable std::atomic<ObsoleteFiles*> obsolete_{nullptr};

@@ -307,8 +307,8 @@ absl::StatusOr<RunPosition> RunReader::Previous(const RunPosition& position) {
   return previous;
 }
 
-absl::StatusOr<learned_index::RecursiveModelIndex> RunReader::TrainModel() {
-  learned_index::RecursiveModelIndexBuilder builder;
+absl::StatusOr<learned_index::PositionIndex> RunReader::TrainModel() {
+  learned_index::PositionIndexBuilder builder;
   for (uint64_t i = 0; i < slice_count_; ++i) {
     KYRO_ASSIGN_OR_RETURN(const uint64_t slice, Slice(i));
     KYRO_RETURN_IF_ERROR(builder.Add(slice));

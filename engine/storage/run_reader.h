@@ -79,7 +79,7 @@ class RunReader {
   absl::StatusOr<absl::string_view> Value(const RunVersion& version);
 
   // Derived data, made again from the keys.
-  absl::StatusOr<learned_index::RecursiveModelIndex> TrainModel();
+  absl::StatusOr<learned_index::PositionIndex> TrainModel();
   absl::StatusOr<std::vector<uint64_t>> HashKeys();
 
  private:

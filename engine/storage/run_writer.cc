@@ -53,7 +53,7 @@ RunWriter::RunWriter(FileSystem& file_system, absl::string_view path,
     : file_system_(file_system),
       path_(path),
       file_(std::move(file)),
-      model_(learned_index::TrainOptions{.epsilon = options.epsilon}) {
+      model_({.epsilon = options.epsilon, .clock = options.clock}) {
   properties_.file_number = options.file_number;
   properties_.common_prefix = CommonPrefix(options);
 }
@@ -215,7 +215,7 @@ absl::Status RunWriter::FinishChecked() {
   if (!hashes_.empty()) filter = BuildFilter(hashes_);
   KYRO_RETURN_IF_ERROR(add_section(&footer.filter, AsBytes(filter)));
   std::string model_bytes;
-  KYRO_ASSIGN_OR_RETURN(const learned_index::RecursiveModelIndex model, model_.Finish());
+  KYRO_ASSIGN_OR_RETURN(const learned_index::PositionIndex model, model_.Finish());
   model.Encode(&model_bytes);
   KYRO_RETURN_IF_ERROR(add_section(&footer.model, model_bytes));
   KYRO_RETURN_IF_ERROR(PadToPage());

@@ -10,10 +10,11 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "engine/base/clock.h"
 #include "engine/base/file_system.h"
 #include "engine/storage/entry.h"
 #include "engine/storage/run_format.h"
-#include "learned_index/recursive_model_index.h"
+#include "learned_index/position_index.h"
 
 namespace kyrodb::engine {
 
@@ -25,6 +26,8 @@ struct RunWriterOptions {
   std::optional<std::string> largest_key;
   // The error bound of the model, in rows.
   uint32_t epsilon = 16;
+  // What look-ups are timed with to choose between model and tree; a rule of thumb without.
+  const Clock* clock = nullptr;
 };
 
 // Order:          versions come in internal order, strictly ascending.
@@ -86,7 +89,7 @@ class RunWriter {
   std::vector<uint64_t> cells_;   // of the distinct slices; their words as if they were shared
   uint64_t slice_count_ = 0;
   std::vector<uint64_t> offsets_;  // of records in the heap
-  learned_index::RecursiveModelIndexBuilder model_;
+  learned_index::PositionIndexBuilder model_;
 
   // The key whose versions are being collected.
   bool has_key_ = false;

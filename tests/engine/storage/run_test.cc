@@ -165,6 +165,17 @@ TEST_F(RunTest, EightByteKeysAreTheirOwnSlices) {
   ExpectRoundTrip(with_extremes);
 }
 
+TEST_F(RunTest, KeysWithoutAShapeAreAnsweredByATree) {
+  // Heaps of forty keys with nothing between them: no line covers more than one.
+  Random random(TestSeed());
+  Model heaps;
+  for (uint64_t start = 0, lsn = 0; heaps.size() < 8000; start += random.Next() >> 9) {
+    for (int i = 0; i < 40; ++i) heaps[BigEndian(start++)][++lsn] = {.value = "v"};
+  }
+  ExpectRoundTrip(heaps, {BigEndian(~uint64_t{0})});
+  EXPECT_EQ(MakeRun(heaps, 1000)->bound_width_max(), 8u);
+}
+
 TEST_F(RunTest, PathsThatShareSlicesAreTold) {
   std::vector<std::string> keys;
   for (const char* top : {"/usr/share/doc/", "/usr/share/man/", "/usr/lib/", "/var/"}) {
