@@ -239,11 +239,24 @@ class Replay {
     hash_ = frame.hash;
     hash_known_ = true;
     next_lsn_ = header.end_lsn();
-    synced_lsn_ = std::max(synced_lsn_, header.synced_lsn);
+    NoteSynced(header);
     if (header.record_count > 0 && header.end_lsn() > options_.replay_from_lsn) {
       return callback_(frame);
     }
     return absl::OkStatus();
+  }
+
+  // The frame that declares an epoch open is written before it is synced: read from the cache of a
+  // process that died in between, it may yet be lost, and with it the epoch and the copies of
+  // records that are in it. What stands behind it in its epoch was written after that sync.
+  void NoteSynced(const FrameHeader& header) {
+    if (header.opening()) {
+      opening_epoch_ = header.epoch;
+    } else if (header.epoch == opening_epoch_) {
+      opening_epoch_ = 0;
+      return;
+    }
+    synced_lsn_ = std::max(synced_lsn_, header.synced_lsn);
   }
 
   // The bytes [begin, end) of a segment, or more of them, explain nothing.
@@ -332,6 +345,7 @@ class Replay {
   bool started_ = false;  // a frame was accepted: `next_lsn_` is known
   Lsn next_lsn_ = 1;
   Lsn synced_lsn_ = 0;
+  uint64_t opening_epoch_ = 0;  // the epoch of the last frame, when that one was part of an opening
   uint64_t hash_ = 0;
   bool hash_known_ = false;
   bool accepted_ = false;   // the last frame given to `Take`

@@ -2,12 +2,20 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstring>
 #include <map>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <thread>
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "engine/base/crc32c.h"
+#include "engine/base/status.h"
+#include "engine/core/file_names.h"
+#include "engine/core/manifest_state.h"
+#include "wal/frames/frame.h"
 
 namespace kyrodb::engine {
 namespace {
@@ -19,11 +27,119 @@ bool IsCurrent(absl::string_view path) { return absl::StrContains(path, "/CURREN
 
 // Shared by the file system and its files; files outlive neither.
 struct Shared {
+  FileSystem* base;
   Mutation mutation;
+  // What the last manifest that was written says.
+  uint64_t checkpoint_lsn = 0;
   std::atomic<uint64_t> log_sync_count{0};
   std::mutex mutex;
   // kRenameBeforeSync: files whose sync waits for the rename.
   std::map<std::string, WritableFile*> unsynced;
+};
+
+// Where a manifest file keeps its payload and the checksum of it (wal/log_format.md).
+constexpr size_t kManifestHeaderBytes = 32;
+constexpr size_t kManifestCrcOffset = 4;
+constexpr size_t kManifestCheckedFrom = 8;
+constexpr size_t kManifestPayloadSizeOffset = 24;
+
+// Removes what the engine would remove after `manifest` is current, or changes what it says.
+// Returns the bytes to write.
+std::string MutateManifest(absl::string_view path, absl::string_view manifest, Shared& shared) {
+  std::string bytes(manifest);
+  if (bytes.size() <= kManifestHeaderBytes) return bytes;
+  absl::StatusOr<ManifestState> state =
+      DecodeManifest(absl::string_view(bytes).substr(kManifestHeaderBytes));
+  KYRO_CHECK(state.ok());
+  const std::string directory(path.substr(0, path.find_last_of('/')));
+  const auto remove_where = [&](const std::string& folder, const auto& is_gone) {
+    const auto names = shared.base->List(JoinPath(directory, folder));
+    if (!names.ok()) return;
+    for (const std::string& name : *names) {
+      if (is_gone(name)) {
+        shared.base->Remove(JoinPath(JoinPath(directory, folder), name)).IgnoreError();
+      }
+    }
+    shared.base->SyncDirectory(JoinPath(directory, folder)).IgnoreError();
+  };
+  const bool advances = state->checkpoint_lsn > shared.checkpoint_lsn && shared.checkpoint_lsn > 0;
+  shared.checkpoint_lsn = state->checkpoint_lsn;
+  bool changed = false;
+  switch (shared.mutation) {
+    case Mutation::kRunsRemovedEarly: {
+      std::set<std::string> named;
+      for (const ManifestState::Space& space : state->spaces) {
+        for (const uint64_t number : space.runs) named.insert(FileNames::RunName(space.id, number));
+      }
+      remove_where("runs", [&](const std::string& name) { return !named.contains(name); });
+      break;
+    }
+    case Mutation::kLogRemovedEarly:
+      if (!advances) break;
+      remove_where("log", [&](const std::string& name) {
+        uint64_t id = 0;
+        return wal::ParseSegmentName(name, &id) && id < state->log_segment;
+      });
+      break;
+    case Mutation::kCheckpointTooHigh:
+      changed = state->checkpoint_lsn > 0;
+      if (changed) ++state->checkpoint_lsn;
+      break;
+    case Mutation::kForgetsOneRun:
+      for (ManifestState::Space& space : state->spaces) {
+        if (space.runs.size() < 2) continue;
+        space.runs.pop_back();
+        changed = true;
+      }
+      break;
+    default:
+      break;
+  }
+  if (!changed) return bytes;
+  const std::string payload = EncodeManifest(*state);
+  bytes = bytes.substr(0, kManifestHeaderBytes) + payload;
+  const uint64_t size = payload.size();
+  std::memcpy(bytes.data() + kManifestPayloadSizeOffset, &size, sizeof(size));
+  const uint32_t crc = Crc32c(absl::string_view(bytes).substr(kManifestCheckedFrom));
+  std::memcpy(bytes.data() + kManifestCrcOffset, &crc, sizeof(crc));
+  return bytes;
+}
+
+// A segment of the log as a reader sees it that looks at no checksum: every frame whose length
+// lies within the file is made right, and with it the chain of hashes behind it.
+std::string WithoutChecksums(std::string bytes) {
+  using wal::kFrameHeaderBytes;
+  std::optional<uint64_t> changed_hash;
+  for (uint64_t at = 0; at + kFrameHeaderBytes <= bytes.size();) {
+    uint16_t version = 0;
+    uint32_t payload_bytes = 0;
+    const absl::string_view rest = absl::string_view(bytes).substr(at);
+    if (wal::DecodeFramePrefix(rest, &version, &payload_bytes) != wal::FramePrefix::kKnown) break;
+    std::string frame(rest.substr(0, kFrameHeaderBytes + payload_bytes));
+    frame.resize(kFrameHeaderBytes + payload_bytes);  // what was torn off reads as zeros
+    wal::FrameHeader header = wal::DecodeFrameHeader(frame);
+    if (changed_hash || !wal::FrameChecksumMatches(frame)) {
+      if (changed_hash) header.prev_hash = *changed_hash;
+      changed_hash = wal::SealFrame(header, &frame);
+      if (bytes.size() < at + frame.size()) bytes.resize(at + frame.size());
+      bytes.replace(at, frame.size(), frame);
+    }
+    at += frame.size();
+  }
+  return bytes;
+}
+
+class BytesFile final : public RandomAccessFile {
+ public:
+  explicit BytesFile(std::string bytes) : bytes_(std::move(bytes)) {}
+  absl::StatusOr<size_t> Read(uint64_t offset, size_t size_bytes, char* buffer) const override {
+    if (offset >= bytes_.size()) return size_t{0};
+    return bytes_.copy(buffer, size_bytes, offset);
+  }
+  uint64_t size_bytes() const override { return bytes_.size(); }
+
+ private:
+  const std::string bytes_;
 };
 
 class MutantFile final : public WritableFile {
@@ -36,7 +152,13 @@ class MutantFile final : public WritableFile {
     if (deferred_) shared_->unsynced[path_] = base_.release();
   }
   absl::Status Write(uint64_t offset, absl::string_view bytes) override {
-    return base_->Write(offset, bytes);
+    if (IsManifest(path_)) return base_->Write(offset, MutateManifest(path_, bytes, *shared_));
+    if (shared_->mutation != Mutation::kAcknowledgeBeforeWrite || !IsLog(path_)) {
+      return base_->Write(offset, bytes);
+    }
+    absl::Status status = WriteLate();
+    late_ = {offset, std::string(bytes)};
+    return status;
   }
   absl::Status Sync() override {
     switch (shared_->mutation) {
@@ -44,7 +166,7 @@ class MutantFile final : public WritableFile {
         if (IsLog(path_)) return absl::OkStatus();
         break;
       case Mutation::kSkipOneLogSync:
-        if (IsLog(path_) && shared_->log_sync_count++ % 20 == 19) return absl::OkStatus();
+        if (IsLog(path_) && shared_->log_sync_count++ % 50 == 24) return absl::OkStatus();
         break;
       case Mutation::kSkipRunSync:
         if (IsRun(path_)) return absl::OkStatus();
@@ -58,26 +180,40 @@ class MutantFile final : public WritableFile {
           return absl::OkStatus();
         }
         break;
-      case Mutation::kSkipDirectorySync:
-      case Mutation::kNone:
+      default:
         break;
     }
     return base_->Sync();
   }
-  absl::Status Truncate(uint64_t size_bytes) override { return base_->Truncate(size_bytes); }
-  absl::Status Close() override { return deferred_ ? absl::OkStatus() : base_->Close(); }
+  absl::Status Truncate(uint64_t size_bytes) override {
+    KYRO_RETURN_IF_ERROR(WriteLate());
+    return base_->Truncate(size_bytes);
+  }
+  absl::Status Close() override {
+    KYRO_RETURN_IF_ERROR(WriteLate());
+    return deferred_ ? absl::OkStatus() : base_->Close();
+  }
 
  private:
+  // kAcknowledgeBeforeWrite.
+  absl::Status WriteLate() {
+    if (!late_) return absl::OkStatus();
+    const auto [offset, bytes] = *std::exchange(late_, std::nullopt);
+    return base_->Write(offset, bytes);
+  }
+
   std::unique_ptr<WritableFile> base_;
   const std::string path_;
   const std::shared_ptr<Shared> shared_;
   bool deferred_ = false;
+  std::optional<std::pair<uint64_t, std::string>> late_;
 };
 
 class MutantFileSystem final : public FileSystem {
  public:
   MutantFileSystem(FileSystem* base, Mutation mutation, int rename_pause_ms)
       : base_(base), shared_(std::make_shared<Shared>()), rename_pause_ms_(rename_pause_ms) {
+    shared_->base = base;
     shared_->mutation = mutation;
   }
 
@@ -87,12 +223,19 @@ class MutantFileSystem final : public FileSystem {
     return std::make_unique<MutantFile>(*std::move(file), std::string(path), shared_);
   }
   absl::StatusOr<std::unique_ptr<RandomAccessFile>> OpenForRead(absl::string_view path) override {
-    return base_->OpenForRead(path);
+    if (shared_->mutation != Mutation::kNoChecksum || !IsLog(path)) {
+      return base_->OpenForRead(path);
+    }
+    KYRO_ASSIGN_OR_RETURN(std::string bytes, ReadFile(*base_, path));
+    return std::make_unique<BytesFile>(WithoutChecksums(std::move(bytes)));
   }
   absl::Status CreateDirectory(absl::string_view path) override {
     return base_->CreateDirectory(path);
   }
   absl::Status Rename(absl::string_view from, absl::string_view to) override {
+    if (shared_->mutation == Mutation::kReplaceByRemove && IsCurrent(to)) {
+      base_->Remove(to).IgnoreError();
+    }
     absl::Status status = base_->Rename(from, to);
     std::unique_ptr<WritableFile> late;
     {
@@ -147,7 +290,21 @@ std::string MutationName(Mutation mutation) {
     case Mutation::kRenameBeforeSync:
       return "rename before sync";
     case Mutation::kSkipOneLogSync:
-      return "skip one log sync in twenty";
+      return "skip one log sync in fifty";
+    case Mutation::kReplaceByRemove:
+      return "remove CURRENT before the new one comes";
+    case Mutation::kAcknowledgeBeforeWrite:
+      return "acknowledge before the write";
+    case Mutation::kNoChecksum:
+      return "read the log without checksums";
+    case Mutation::kRunsRemovedEarly:
+      return "remove merged runs before the manifest switch";
+    case Mutation::kLogRemovedEarly:
+      return "remove log segments before the manifest switch";
+    case Mutation::kCheckpointTooHigh:
+      return "checkpoint one commit too high";
+    case Mutation::kForgetsOneRun:
+      return "manifest leaves out a run";
   }
   return "unknown";
 }

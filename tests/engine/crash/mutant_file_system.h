@@ -1,5 +1,6 @@
 // Seeded durability bugs: a file system that breaks one promise on purpose, so that the crash tests
-// can be seen to notice. Each is a bug that databases have shipped.
+// can be seen to notice. Each is a bug that databases have shipped. Bugs of logic are made here
+// too, by changing what is written or read, so that the product holds nothing for them.
 #pragma once
 
 #include <memory>
@@ -11,17 +12,28 @@ namespace kyrodb::engine {
 
 enum class Mutation {
   kNone,
-  kSkipLogSync,        // log segments are never synced
-  kSkipRunSync,        // runs are never synced
-  kSkipDirectorySync,  // new names are never synced
-  kSkipManifestSync,   // the new manifest is not synced before CURRENT names it
-  kRenameBeforeSync,   // CURRENT is switched first and synced afterwards
-  kSkipOneLogSync,     // one sync of the log in twenty is left out
+  kSkipLogSync,             // log segments are never synced
+  kSkipOneLogSync,          // one sync of the log in fifty is left out
+  kSkipRunSync,             // runs are never synced
+  kSkipDirectorySync,       // new names are never synced
+  kSkipManifestSync,        // the new manifest is not synced before CURRENT names it
+  kRenameBeforeSync,        // CURRENT is switched first and synced afterwards
+  kReplaceByRemove,         // CURRENT is removed, then the new one takes its name
+  kAcknowledgeBeforeWrite,  // a frame of the log is written when the next one comes
+  kNoChecksum,              // the log is read without looking at checksums
+  kRunsRemovedEarly,        // runs that were merged go before the new manifest is durable
+  kLogRemovedEarly,         // so do log segments
+  kCheckpointTooHigh,       // the manifest's checkpoint is one commit too high
+  kForgetsOneRun,           // a manifest with several runs of a space leaves out the oldest
 };
 
 inline constexpr Mutation kAllMutations[] = {
-    Mutation::kSkipLogSync,      Mutation::kSkipRunSync,      Mutation::kSkipDirectorySync,
-    Mutation::kSkipManifestSync, Mutation::kRenameBeforeSync, Mutation::kSkipOneLogSync};
+    Mutation::kSkipLogSync,       Mutation::kSkipOneLogSync,         Mutation::kSkipRunSync,
+    Mutation::kSkipDirectorySync, Mutation::kSkipManifestSync,       Mutation::kRenameBeforeSync,
+    Mutation::kReplaceByRemove,   Mutation::kAcknowledgeBeforeWrite, Mutation::kNoChecksum,
+    Mutation::kRunsRemovedEarly,  Mutation::kLogRemovedEarly,        Mutation::kCheckpointTooHigh,
+    Mutation::kForgetsOneRun,
+};
 
 std::string MutationName(Mutation mutation);
 
