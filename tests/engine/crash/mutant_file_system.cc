@@ -15,7 +15,7 @@
 #include "engine/base/status.h"
 #include "engine/core/file_names.h"
 #include "engine/core/manifest_state.h"
-#include "wal/frames/frame.h"
+#include "tests/wal/unchecked_log.h"
 
 namespace kyrodb::engine {
 namespace {
@@ -77,8 +77,7 @@ std::string MutateManifest(absl::string_view path, absl::string_view manifest, S
     case Mutation::kLogRemovedEarly:
       if (!advances) break;
       remove_where("log", [&](const std::string& name) {
-        uint64_t id = 0;
-        return wal::ParseSegmentName(name, &id) && id < state->log_segment;
+        return wal::SegmentIdOf(name).value_or(state->log_segment) < state->log_segment;
       });
       break;
     case Mutation::kCheckpointTooHigh:
@@ -102,30 +101,6 @@ std::string MutateManifest(absl::string_view path, absl::string_view manifest, S
   std::memcpy(bytes.data() + kManifestPayloadSizeOffset, &size, sizeof(size));
   const uint32_t crc = Crc32c(absl::string_view(bytes).substr(kManifestCheckedFrom));
   std::memcpy(bytes.data() + kManifestCrcOffset, &crc, sizeof(crc));
-  return bytes;
-}
-
-// A segment of the log as a reader sees it that looks at no checksum: every frame whose length
-// lies within the file is made right, and with it the chain of hashes behind it.
-std::string WithoutChecksums(std::string bytes) {
-  using wal::kFrameHeaderBytes;
-  std::optional<uint64_t> changed_hash;
-  for (uint64_t at = 0; at + kFrameHeaderBytes <= bytes.size();) {
-    uint16_t version = 0;
-    uint32_t payload_bytes = 0;
-    const absl::string_view rest = absl::string_view(bytes).substr(at);
-    if (wal::DecodeFramePrefix(rest, &version, &payload_bytes) != wal::FramePrefix::kKnown) break;
-    std::string frame(rest.substr(0, kFrameHeaderBytes + payload_bytes));
-    frame.resize(kFrameHeaderBytes + payload_bytes);  // what was torn off reads as zeros
-    wal::FrameHeader header = wal::DecodeFrameHeader(frame);
-    if (changed_hash || !wal::FrameChecksumMatches(frame)) {
-      if (changed_hash) header.prev_hash = *changed_hash;
-      changed_hash = wal::SealFrame(header, &frame);
-      if (bytes.size() < at + frame.size()) bytes.resize(at + frame.size());
-      bytes.replace(at, frame.size(), frame);
-    }
-    at += frame.size();
-  }
   return bytes;
 }
 
@@ -227,7 +202,7 @@ class MutantFileSystem final : public FileSystem {
       return base_->OpenForRead(path);
     }
     KYRO_ASSIGN_OR_RETURN(std::string bytes, ReadFile(*base_, path));
-    return std::make_unique<BytesFile>(WithoutChecksums(std::move(bytes)));
+    return std::make_unique<BytesFile>(wal::WithoutChecksums(std::move(bytes)));
   }
   absl::Status CreateDirectory(absl::string_view path) override {
     return base_->CreateDirectory(path);
