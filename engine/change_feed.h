@@ -19,9 +19,20 @@ struct Change {
   std::optional<std::string> value;  // nullopt: the key was deleted
 };
 
+// Rows that came in bulk: they stand in no commit record, so they are not listed one by one. A
+// follower reads them from the table, from `first_key` to `last_key`; at a snapshot of `lsn` or
+// later they are there.
+struct BulkLoad {
+  ObjectId space = kCatalogSpace;
+  uint64_t row_count = 0;
+  std::string first_key;
+  std::string last_key;
+};
+
 struct CommittedChanges {
   Lsn lsn = 0;
-  std::vector<Change> changes;  // by space, then by key; the catalog's first
+  std::vector<Change> changes;   // by space, then by key; the catalog's first
+  std::optional<BulkLoad> load;  // then there are no `changes`
 };
 
 // Thread-safety:  one thread at a time.

@@ -15,6 +15,7 @@
 #include "engine/base/file_system.h"
 #include "engine/base/knobs.h"
 #include "engine/base/metrics.h"
+#include "engine/bulk_loader.h"
 #include "engine/change_feed.h"
 #include "engine/embedder.h"
 #include "engine/schema.h"
@@ -108,6 +109,11 @@ class Database {
   virtual absl::Status WaitForIndexes(
       absl::Duration timeout,
       const std::function<void(uint64_t indexed, uint64_t total)>& progress = nullptr) = 0;
+
+  // Begins a load of rows in key order into a table, which need not be empty. `NotFound` when there
+  // is no such table; `FailedPrecondition` when it has indexes, or no write is taken.
+  virtual absl::StatusOr<std::unique_ptr<BulkLoader>> BulkLoad(ObjectId table,
+                                                               BulkLoadOptions options = {}) = 0;
 
   // Commits after `from` in commit order.
   virtual absl::StatusOr<std::unique_ptr<ChangeFeed>> Follow(Lsn from) = 0;

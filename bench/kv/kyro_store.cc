@@ -15,7 +15,6 @@
 namespace kyrodb::bench {
 namespace {
 
-constexpr size_t kLoadBatchRows = 20000;
 constexpr char kTableName[] = "kv";
 
 // A value out of `transaction`; the copy lies in `*buffer`.
@@ -105,8 +104,15 @@ class KyroStore final : public PartedStore {
       : database_(std::move(database)), table_(table) {}
   std::string name() const override { return "kyrodb"; }
   absl::Status LoadSorted(const Rows& rows) override {
-    KYRO_RETURN_IF_ERROR(Write(rows, 0, rows.size(), kLoadBatchRows));
-    return database_->Checkpoint();
+    if (rows.size() == 0) return absl::OkStatus();
+    KYRO_ASSIGN_OR_RETURN(
+        const std::unique_ptr<engine::BulkLoader> loader,
+        database_->BulkLoad(table_, {.smallest_key = std::string(rows.key(0)),
+                                     .largest_key = std::string(rows.key(rows.size() - 1))}));
+    for (size_t i = 0; i < rows.size(); ++i) {
+      KYRO_RETURN_IF_ERROR(loader->Add(rows.key(i), rows.value(i)));
+    }
+    return loader->Finish().status();
   }
   absl::Status LoadRun(const Rows& rows) override {
     // Nothing is flushed or merged but by the calls below.

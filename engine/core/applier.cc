@@ -11,6 +11,13 @@
 namespace kyrodb::engine {
 
 absl::Status Applier::Apply(Lsn lsn, absl::string_view record) {
+  if (IsLoadRecord(record)) {
+    KYRO_ASSIGN_OR_RETURN(const LoadRecord load, DecodeLoadRecord(record));
+    if (loader_ == nullptr) return absl::InternalError("a bulk load is applied by its commit");
+    KYRO_RETURN_IF_ERROR(loader_(lsn, load));
+    views_->Publish(lsn);
+    return absl::OkStatus();
+  }
   std::shared_ptr<const Catalog> catalog = views_->catalog();
   std::shared_ptr<const Catalog> changed;
   // Operations come grouped by space, the catalog's first.

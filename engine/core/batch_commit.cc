@@ -16,13 +16,22 @@ std::string NameOf(const Catalog& catalog, ObjectId table) {
 
 }  // namespace
 
+const WriteSet& BatchCommit::NoWrites() {
+  static const WriteSet* const kNone = new WriteSet();
+  return *kNone;
+}
+
+BatchCommit::Unapplied BatchCommit::AfterSnapshot(Lsn lsn, Unapplied unapplied) const {
+  // Those that the snapshot sees were applied meanwhile.
+  const Lsn first_lsn = lsn - unapplied.size();
+  return first_lsn <= snapshot_ ? unapplied.subspan(snapshot_ - first_lsn + 1) : unapplied;
+}
+
 absl::StatusOr<bool> BatchCommit::IsChanged(ObjectId space_id, absl::string_view key,
                                             Unapplied unapplied) const {
   if (context_->recent->LastWrite(space_id, key) <= snapshot_) return false;
   for (const wal::CommitRequest* request : unapplied) {
-    if (static_cast<const BatchCommit*>(request)->writes_->Find(space_id, key) != nullptr) {
-      return true;
-    }
+    if (static_cast<const BatchCommit*>(request)->WritesKey(space_id, key)) return true;
   }
   const std::shared_ptr<KeySpace> space = context_->spaces->Find(space_id, ~Lsn{0} - 1);
   if (space == nullptr) return false;
@@ -30,7 +39,6 @@ absl::StatusOr<bool> BatchCommit::IsChanged(ObjectId space_id, absl::string_view
   return latest > snapshot_;
 }
 
-// A table must be as it was when the transaction began, or be this transaction's own.
 absl::Status BatchCommit::ValidateTable(ObjectId table, Unapplied unapplied) const {
   if (context_->recent->LastDefinition() <= snapshot_) return absl::OkStatus();
   const auto changed = [&] {
@@ -87,6 +95,9 @@ absl::Status BatchCommit::ValidateReads(Lsn lsn, Unapplied unapplied) const {
 
 absl::Status BatchCommit::ValidateReadsInSpaces(Unapplied unapplied) const {
   for (const wal::CommitRequest* request : unapplied) {
+    for (const auto& [space, reads] : reads_->spaces()) {
+      if (static_cast<const BatchCommit*>(request)->LoadsTable(space)) return ReadConflict(space);
+    }
     for (const auto& [space, writes] :
          static_cast<const BatchCommit*>(request)->writes_->spaces()) {
       for (const auto& [key, write] : *writes) {
@@ -115,9 +126,7 @@ absl::Status BatchCommit::ValidateReadsInSpaces(Unapplied unapplied) const {
 }
 
 absl::Status BatchCommit::Prepare(Lsn lsn, std::span<wal::CommitRequest* const> unapplied) {
-  // Those that the snapshot sees were applied meanwhile.
-  const Lsn first_lsn = lsn - unapplied.size();
-  if (first_lsn <= snapshot_) unapplied = unapplied.subspan(snapshot_ - first_lsn + 1);
+  unapplied = AfterSnapshot(lsn, unapplied);
   for (const auto& [space, writes] : writes_->spaces()) {
     if (space != kCatalogSpace) KYRO_RETURN_IF_ERROR(ValidateTable(space, unapplied));
     for (const auto& [key, write] : *writes) {

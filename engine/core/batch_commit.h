@@ -51,14 +51,30 @@ class BatchCommit : public wal::CommitRequest {
   absl::string_view record() const override { return record_; }
   void Apply(Lsn lsn) override;
 
- private:
+  const WriteSet& writes() const { return *writes_; }
+  virtual bool WritesKey(ObjectId space, absl::string_view key) const {
+    return writes_->Find(space, key) != nullptr;
+  }
+  // Whether it writes rows of the table that are not in `writes`.
+  virtual bool LoadsTable(ObjectId /*table*/) const { return false; }
+
+ protected:
   // Prepared after the snapshot and not applied yet, or being applied at this moment.
   using Unapplied = std::span<wal::CommitRequest* const>;
 
+  // For commits that write otherwise.
+  static const WriteSet& NoWrites();
+
+  CommitContext& commit_context() const { return *context_; }
+  // Of those prepared before `lsn`, the ones that the snapshot does not see.
+  Unapplied AfterSnapshot(Lsn lsn, Unapplied unapplied) const;
+  // A table must be as it was when the transaction began, or be this transaction's own.
+  absl::Status ValidateTable(ObjectId table, Unapplied unapplied) const;
+
+ private:
   // Whether a commit after the snapshot wrote the key: one of `unapplied`, or one that is applied.
   absl::StatusOr<bool> IsChanged(ObjectId space_id, absl::string_view key,
                                  Unapplied unapplied) const;
-  absl::Status ValidateTable(ObjectId table, Unapplied unapplied) const;
   absl::Status ReadConflict(ObjectId space) const;
   absl::Status ValidateReads(Lsn lsn, Unapplied unapplied) const;
   // Without the history of commits: looks for versions of what was read.

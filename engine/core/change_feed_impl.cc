@@ -4,6 +4,7 @@
 
 #include "absl/time/clock.h"
 #include "engine/base/status.h"
+#include "engine/core/load_record.h"
 #include "engine/core/write_set.h"
 
 namespace kyrodb::engine {
@@ -12,7 +13,15 @@ absl::StatusOr<std::optional<CommittedChanges>> ChangeFeedImpl::Next(absl::Durat
   KYRO_ASSIGN_OR_RETURN(const std::optional<wal::Cursor::Entry> entry,
                         cursor_.NextBefore(absl::Now() + timeout));
   if (!entry.has_value()) return std::nullopt;
-  CommittedChanges committed{.lsn = entry->lsn, .changes = {}};
+  CommittedChanges committed{.lsn = entry->lsn, .changes = {}, .load = {}};
+  if (IsLoadRecord(entry->record)) {
+    KYRO_ASSIGN_OR_RETURN(LoadRecord load, DecodeLoadRecord(entry->record));
+    committed.load = BulkLoad{.space = load.space,
+                              .row_count = load.row_count,
+                              .first_key = std::move(load.first_key),
+                              .last_key = std::move(load.last_key)};
+    return committed;
+  }
   KYRO_RETURN_IF_ERROR(VisitRecord(entry->record, [&](const RecordOperation& operation) {
     Change change{.space = operation.space, .key = std::string(operation.key), .value = {}};
     if (!operation.is_delete) change.value = std::string(operation.value);

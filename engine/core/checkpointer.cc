@@ -14,12 +14,6 @@ namespace {
 constexpr uint64_t kSegmentChangesMin = 1000;
 constexpr uint64_t kSegmentChangeShare = 4;
 
-std::vector<uint64_t> FileNumbers(const SpaceVersion& version) {
-  std::vector<uint64_t> numbers;
-  for (const auto& run : version.runs) numbers.push_back(run->file_number());
-  return numbers;
-}
-
 }  // namespace
 
 Checkpointer::Checkpointer(const CheckpointContext& context, ManifestState state)
@@ -159,8 +153,15 @@ ManifestState Checkpointer::NextState(Lsn cut, const std::vector<Flush>& flushes
   ManifestState next = state_;
   next.checkpoint_lsn = cut;
   next.spaces.clear();
+  next.loaded_runs.clear();
   for (const auto& space : context_.spaces->Live()) {
-    ManifestState::Space entry{space->id(), FileNumbers(*space->version())};
+    ManifestState::Space entry{space->id(), {}};
+    for (const auto& run : space->version()->runs) {
+      // Loaded after the cut: the log still tells of it, and would tell of it twice.
+      if (run->properties().max_lsn > cut) continue;
+      entry.runs.push_back(run->file_number());
+      if (run->lsn_base() > 0) next.loaded_runs.push_back({run->file_number(), run->lsn_base()});
+    }
     for (const Flush& flush : flushes) {
       if (flush.space == space && flush.run != nullptr) {
         entry.runs.insert(entry.runs.begin(), flush.run->file_number());
@@ -286,7 +287,27 @@ absl::Status Checkpointer::PublishMerge(const KeySpace& space, const Run* merged
     }
     entry.runs = std::move(numbers);
   }
+  for (const auto& run : runs) {
+    std::erase_if(next.loaded_runs, [&](const ManifestState::LoadedRun& loaded) {
+      return loaded.file_number == run->file_number();
+    });
+  }
   return Publish(std::move(next));
+}
+
+absl::StatusOr<uint64_t> Checkpointer::NewFileNumber() {
+  absl::MutexLock lock(&mutex_);
+  KYRO_RETURN_IF_ERROR(poisoned_);
+  return state_.next_file_number++;
+}
+
+bool Checkpointer::AreNamed(const std::vector<std::shared_ptr<const Run>>& runs) const {
+  return std::all_of(runs.begin(), runs.end(), [&](const auto& run) {
+    return std::any_of(state_.spaces.begin(), state_.spaces.end(), [&](const auto& space) {
+      return std::find(space.runs.begin(), space.runs.end(), run->file_number()) !=
+             space.runs.end();
+    });
+  });
 }
 
 absl::Status Checkpointer::MergeRuns(const std::shared_ptr<KeySpace>& space,
@@ -295,6 +316,9 @@ absl::Status Checkpointer::MergeRuns(const std::shared_ptr<KeySpace>& space,
   {
     absl::MutexLock lock(&mutex_);
     KYRO_RETURN_IF_ERROR(poisoned_);
+    // A run that was loaded in bulk is named by the log at first. It must not be merged away while
+    // a replay would look for it.
+    if (!AreNamed(runs)) KYRO_RETURN_IF_ERROR(CheckpointLocked(/*save_all_segments=*/false));
     number = state_.next_file_number++;
   }
   KYRO_ASSIGN_OR_RETURN(std::shared_ptr<const Run> merged,

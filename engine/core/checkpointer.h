@@ -67,6 +67,9 @@ class Checkpointer {
   // the other spaces when one fails, and returns the first error.
   absl::Status CompactWhereNeeded(size_t run_count_max);
 
+  // A number for a file that somebody else writes.
+  absl::StatusOr<uint64_t> NewFileNumber();
+
   // OK, or why nothing can be published any more (`FailedPrecondition`).
   absl::Status status() const;
 
@@ -93,6 +96,9 @@ class Checkpointer {
   absl::Status MergeRuns(const std::shared_ptr<KeySpace>& space,
                          std::vector<std::shared_ptr<const Run>> runs)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(merge_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Whether the manifest names all of them.
+  bool AreNamed(const std::vector<std::shared_ptr<const Run>>& runs) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status PublishMerge(const KeySpace& space, const Run* merged,
                             const std::vector<std::shared_ptr<const Run>>& runs)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -28,6 +28,12 @@ void CommitHistory::Note(Lsn lsn, const WriteSet& writes) {
   }
 }
 
+void CommitHistory::NoteUnknown(Lsn lsn) {
+  commits_.clear();
+  bytes_ = 0;
+  begin_lsn_ = readers_.load() == 0 ? kLsnMax : lsn + 1;
+}
+
 std::optional<bool> CommitHistory::AnyAfter(
     Lsn snapshot, absl::FunctionRef<bool(ObjectId space, absl::string_view key)> hit) const {
   // Of those that are known, one may do, even when others are not.

@@ -33,6 +33,8 @@ class CommitHistory {
   // Commit `lsn` passed validation and will write `writes`. It may yet fail: then it stays here and
   // refuses somebody who need not be refused, and its LSN comes again.
   void Note(Lsn lsn, const WriteSet& writes);
+  // Commit `lsn` passed validation and will write more keys than can be listed.
+  void NoteUnknown(Lsn lsn);
 
   // Whether `hit` is true for a key that a commit after `snapshot` wrote; nullopt when not all of
   // those commits are known any more.

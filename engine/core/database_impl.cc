@@ -170,7 +170,8 @@ absl::Status DatabaseImpl::OpenRuns() {
     std::vector<std::shared_ptr<const Run>> runs;
     for (const uint64_t number : space.runs) {
       absl::StatusOr<std::shared_ptr<Run>> run =
-          Run::Open(*file_system_, names_.Run(space.id, number), number, *buffer_pool_, metrics_);
+          Run::Open(*file_system_, names_.Run(space.id, number), number, *buffer_pool_, metrics_,
+                    state_.LsnBaseOf(number));
       // Here "not found" means a file that the manifest names.
       if (absl::IsNotFound(run.status())) return absl::DataLossError(run.status().message());
       KYRO_RETURN_IF_ERROR(run.status());
@@ -197,6 +198,7 @@ absl::Status DatabaseImpl::LoadCatalog() {
 
 absl::StatusOr<wal::RecoveryResult> DatabaseImpl::ReplayLog() {
   Applier replayer(spaces_.get(), nullptr, views_.get());
+  replayer.SetLoader([this](Lsn lsn, const LoadRecord& load) { return ReplayLoad(lsn, load); });
   KYRO_ASSIGN_OR_RETURN(
       wal::RecoveryResult recovered,
       wal::Recover({.file_system = file_system_,
@@ -204,6 +206,13 @@ absl::StatusOr<wal::RecoveryResult> DatabaseImpl::ReplayLog() {
                     .database_id = state_.database_id,
                     .replay_from_lsn = state_.checkpoint_lsn + 1},
                    [&](Lsn lsn, absl::string_view record) { return replayer.Apply(lsn, record); }));
+  for (const LoadRecord& load : missing_loads_) {
+    // Files go with their table.
+    if (views_->catalog()->FindTable(load.space) == nullptr) continue;
+    return absl::DataLossError(absl::StrCat("run ", names_.Run(load.space, load.file_number),
+                                            " of a bulk load of ", load.row_count,
+                                            " rows, which the log tells of, is missing"));
+  }
   recovery_.checkpoint_lsn = state_.checkpoint_lsn;
   recovery_.last_lsn = recovered.last_lsn;
   recovery_.replayed_count = recovered.record_count;
@@ -226,6 +235,22 @@ absl::StatusOr<wal::RecoveryResult> DatabaseImpl::ReplayLog() {
     recovery_.damage = std::string(damage_.message());
   }
   return recovered;
+}
+
+absl::Status DatabaseImpl::ReplayLoad(Lsn lsn, const LoadRecord& load) {
+  if (views_->catalog()->FindTable(load.space) == nullptr) return absl::OkStatus();
+  state_.next_file_number = std::max(state_.next_file_number, load.file_number + 1);
+  absl::StatusOr<std::shared_ptr<Run>> run =
+      Run::Open(*file_system_, names_.Run(load.space, load.file_number), load.file_number,
+                *buffer_pool_, metrics_, /*lsn_base=*/lsn - 1);
+  if (absl::IsNotFound(run.status())) {
+    missing_loads_.push_back(load);
+    return absl::OkStatus();
+  }
+  KYRO_RETURN_IF_ERROR(run.status());
+  spaces_->GetOrCreate(load.space)->InstallLoad(*std::move(run));
+  replayed_loads_.push_back(load);
+  return absl::OkStatus();
 }
 
 absl::Status DatabaseImpl::StartLog(const wal::RecoveryResult& recovered) {
@@ -268,6 +293,9 @@ absl::Status DatabaseImpl::RemoveOrphans() {
   }
   for (const SegmentFile& segment : state_.segments) {
     named.insert(FileNames::SegmentName(segment.index, segment.file_number));
+  }
+  for (const LoadRecord& load : replayed_loads_) {
+    named.insert(FileNames::RunName(load.space, load.file_number));
   }
   for (const std::string& directory : {names_.runs(), names_.vectors()}) {
     KYRO_ASSIGN_OR_RETURN(const std::vector<std::string> files, file_system_->List(directory));
@@ -326,6 +354,17 @@ void DatabaseImpl::StartBackground() {
                                      const WriteSet& writes, const ReadSet* reads) {
                                 return CommitWrites(snapshot, std::move(base), writes, reads);
                               }};
+  bulk_load_context_ = {.file_system = file_system_,
+                        .names = &names_,
+                        .buffer_pool = buffer_pool_.get(),
+                        .metrics = &metrics_,
+                        .obsolete_files = &obsolete_files_,
+                        .spaces = spaces_.get(),
+                        .views = views_.get(),
+                        .checkpointer = checkpointer_.get(),
+                        .commit_context = &commit_context_,
+                        .log = log_.get(),
+                        .writable = [this] { return writable(); }};
   maintenance_ = std::make_unique<Maintenance>(
       MaintenanceContext{.checkpointer = checkpointer_.get(),
                          .log = log_.get(),
@@ -452,6 +491,11 @@ absl::Status DatabaseImpl::WaitForIndexes(
     }
     if (!inline_work) absl::SleepFor(absl::Milliseconds(5));
   }
+}
+
+absl::StatusOr<std::unique_ptr<BulkLoader>> DatabaseImpl::BulkLoad(ObjectId table,
+                                                                   BulkLoadOptions options) {
+  return BulkLoaderImpl::Create(&bulk_load_context_, table, options);
 }
 
 absl::StatusOr<std::unique_ptr<ChangeFeed>> DatabaseImpl::Follow(Lsn from) {

@@ -9,6 +9,7 @@
 #include "absl/synchronization/mutex.h"
 #include "engine/core/applier.h"
 #include "engine/core/batch_commit.h"
+#include "engine/core/bulk_load.h"
 #include "engine/core/checkpointer.h"
 #include "engine/core/commit_history.h"
 #include "engine/core/file_names.h"
@@ -42,6 +43,8 @@ class DatabaseImpl final : public Database {
   absl::Status WaitForIndexes(
       absl::Duration timeout,
       const std::function<void(uint64_t indexed, uint64_t total)>& progress) override;
+  absl::StatusOr<std::unique_ptr<BulkLoader>> BulkLoad(ObjectId table,
+                                                       BulkLoadOptions options) override;
   absl::StatusOr<std::unique_ptr<ChangeFeed>> Follow(Lsn from) override;
   Lsn last_lsn() const override { return views_->visible(); }
   Lsn durable_lsn() const override;
@@ -62,6 +65,8 @@ class DatabaseImpl final : public Database {
   absl::Status OpenRuns();
   absl::Status LoadCatalog();
   absl::StatusOr<wal::RecoveryResult> ReplayLog();
+  // Finds the run of a bulk load that no manifest names yet.
+  absl::Status ReplayLoad(Lsn lsn, const LoadRecord& load);
   absl::Status StartLog(const wal::RecoveryResult& recovered);
   absl::Status RemoveOrphans();
   absl::Status LoadIndexes();
@@ -98,6 +103,9 @@ class DatabaseImpl final : public Database {
   std::unique_ptr<Applier> applier_;
   CommitHistory commit_history_{kCommitHistoryBytesMax};
   CommitContext commit_context_;
+  BulkLoadContext bulk_load_context_;
+  std::vector<LoadRecord> replayed_loads_;
+  std::vector<LoadRecord> missing_loads_;  // their runs are not there
   TransactionContext transaction_context_;
   std::unique_ptr<wal::Log> log_;
   std::unique_ptr<Checkpointer> checkpointer_;

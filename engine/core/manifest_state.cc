@@ -7,7 +7,8 @@ namespace kyrodb::engine {
 namespace {
 
 // Version 1: the first. All numbers are varints, in the order of the struct.
-constexpr uint64_t kManifestVersion = 1;
+// Version 2: `loaded_runs` follows.
+constexpr uint64_t kManifestVersion = 2;
 
 }  // namespace
 
@@ -31,7 +32,19 @@ std::string EncodeManifest(const ManifestState& state) {
     PutVarint64(&out, segment.file_number);
     PutVarint64(&out, segment.covers_lsn);
   }
+  PutVarint64(&out, state.loaded_runs.size());
+  for (const ManifestState::LoadedRun& run : state.loaded_runs) {
+    PutVarint64(&out, run.file_number);
+    PutVarint64(&out, run.lsn_base);
+  }
   return out;
+}
+
+Lsn ManifestState::LsnBaseOf(uint64_t run) const {
+  for (const LoadedRun& loaded : loaded_runs) {
+    if (loaded.file_number == run) return loaded.lsn_base;
+  }
+  return 0;
 }
 
 absl::StatusOr<ManifestState> DecodeManifest(absl::string_view bytes) {
@@ -64,6 +77,13 @@ absl::StatusOr<ManifestState> DecodeManifest(absl::string_view bytes) {
     segment.file_number = reader.Varint64();
     segment.covers_lsn = reader.Varint64();
     state.segments.push_back(segment);
+  }
+  const uint64_t loaded_count = version >= 2 ? reader.Varint64() : 0;
+  for (uint64_t i = 0; i < loaded_count && reader.ok(); ++i) {
+    ManifestState::LoadedRun run;
+    run.file_number = reader.Varint64();
+    run.lsn_base = reader.Varint64();
+    state.loaded_runs.push_back(run);
   }
   if (!reader.ok() || !reader.rest().empty()) {
     return absl::DataLossError(

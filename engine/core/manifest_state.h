@@ -33,6 +33,15 @@ struct ManifestState {
   };
   std::vector<Space> spaces;
   std::vector<SegmentFile> segments;
+  // Runs that were loaded in bulk: what is added to the LSNs in the file.
+  struct LoadedRun {
+    uint64_t file_number = 0;
+    Lsn lsn_base = 0;
+  };
+  std::vector<LoadedRun> loaded_runs;
+
+  // 0 for a run that was not loaded in bulk.
+  Lsn LsnBaseOf(uint64_t run) const;
 };
 
 std::string EncodeManifest(const ManifestState& state);

@@ -29,6 +29,8 @@ class RecentWrites {
     Slot(space, key) = lsn;
     if (space == kCatalogSpace) catalog_lsn_ = lsn;
   }
+  // Commit `lsn` writes keys that are not told.
+  void NoteUnknown(Lsn lsn) { floor_ = lsn; }
   // No commit after the result has written `key`.
   Lsn LastWrite(ObjectId space, absl::string_view key) const {
     const Lsn lsn = Slot(space, key);
@@ -47,7 +49,7 @@ class RecentWrites {
     return slots_[(hash ^ (hash >> 32)) % kSlotCount];
   }
 
-  const Lsn floor_;
+  Lsn floor_;
   Lsn catalog_lsn_;
   const std::unique_ptr<Lsn[], Free> slots_;
 };

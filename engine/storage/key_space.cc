@@ -351,6 +351,13 @@ void KeySpace::InstallCompaction(std::shared_ptr<const Run> run,
   for (const auto& replaced : runs) replaced->MarkObsolete(&context_.obsolete_files);
 }
 
+void KeySpace::InstallLoad(std::shared_ptr<const Run> run) {
+  absl::MutexLock install(&install_mutex_);
+  auto next = std::make_shared<SpaceVersion>(*version());
+  next->runs.insert(next->runs.begin(), std::move(run));
+  SetVersion(std::move(next));
+}
+
 void KeySpace::MarkAllObsolete() {
   for (const auto& run : version()->runs) run->MarkObsolete(&context_.obsolete_files);
 }

@@ -124,6 +124,9 @@ class KeySpace {
   void InstallCompaction(std::shared_ptr<const Run> run,
                          std::span<const std::shared_ptr<const Run>> runs);
 
+  // Puts a run that was written elsewhere before all runs. No memtable may hold a key of it.
+  void InstallLoad(std::shared_ptr<const Run> run);
+
   // Marks every run for removal: the key space was dropped.
   void MarkAllObsolete();
 

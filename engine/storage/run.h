@@ -97,6 +97,8 @@ class Run : public std::enable_shared_from_this<Run>, private PageSource {
   const RunProperties& properties() const { return properties_; }
   const RunFooter& footer() const { return footer_; }
   const std::string& path() const { return path_; }
+  // What `Open` was told to add to the LSNs in the file.
+  Lsn lsn_base() const { return lsn_base_; }
   uint64_t file_number() const { return properties_.file_number; }
   uint64_t file_bytes() const { return file_bytes_; }
   // What stays in memory while the run is open.

@@ -16,7 +16,7 @@
 namespace kyrodb::engine {
 
 // Rows by id. Each commit upserts some, deletes some, and sets row 0 to its own number; now and
-// then one changes definitions as well.
+// then one changes definitions as well, or is a bulk load.
 struct CrashRow {
   std::string body;
   std::vector<float> embedding;
@@ -53,6 +53,9 @@ class CrashHistory {
   uint64_t attempted() const { return states_.size() - 1; }
 
  private:
+  // Notes how the commit of that number ended, and returns that.
+  absl::Status Acknowledge(uint64_t number, const absl::Status& status);
+
   uint64_t seed_;
   uint64_t timeline_ = 1;
   uint64_t acknowledged_ = 0;

@@ -1,0 +1,171 @@
+#include "engine/core/bulk_load.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/status.h"
+#include "engine/key_codec.h"
+#include "engine/storage/run.h"
+
+namespace kyrodb::engine {
+namespace {
+
+// Of every version in a loaded run; the run's LSN base does the rest.
+constexpr Lsn kLsnInFile = 1;
+constexpr Lsn kNewest = kLsnMax - 1;
+
+absl::Status ConflictIfHeld(const Run& rows, absl::string_view key) {
+  KYRO_ASSIGN_OR_RETURN(const Lsn held, rows.LatestLsn(key));
+  if (held == 0) return absl::OkStatus();
+  return absl::AbortedError("a row of the bulk load was changed by a concurrent transaction");
+}
+
+// Whether a key of `rows` was changed in (since, until].
+absl::Status ValidateRows(const KeySpace& space, const Run& rows, Lsn since, Lsn until) {
+  const RunProperties& properties = rows.properties();
+  return space.ChangesSince(
+      since, until, [&](absl::string_view key, Lsn, EntryKind, absl::string_view) -> absl::Status {
+        if (key < properties.smallest_key || key > properties.largest_key) return absl::OkStatus();
+        return ConflictIfHeld(rows, key);
+      });
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<BulkLoader>> BulkLoaderImpl::Create(const BulkLoadContext* context,
+                                                                   ObjectId table,
+                                                                   const BulkLoadOptions& options) {
+  KYRO_RETURN_IF_ERROR(context->writable());
+  auto loader = std::unique_ptr<BulkLoaderImpl>(new BulkLoaderImpl(context, table));
+  const std::shared_ptr<const TableSchema> schema = loader->view_.catalog->FindTable(table);
+  if (schema == nullptr) {
+    return absl::NotFoundError(absl::StrCat("table number ", table, " does not exist"));
+  }
+  if (!schema->indexes.empty()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("table \"", schema->name, "\" has index \"", schema->indexes.front().name,
+                     "\", which a bulk load would pass by: drop it, load, create it again"));
+  }
+  KYRO_ASSIGN_OR_RETURN(loader->file_number_, context->checkpointer->NewFileNumber());
+  loader->path_ = context->names->Run(table, loader->file_number_);
+  KYRO_ASSIGN_OR_RETURN(loader->writer_, RunWriter::Create(*context->file_system, loader->path_,
+                                                           {.file_number = loader->file_number_,
+                                                            .smallest_key = options.smallest_key,
+                                                            .largest_key = options.largest_key}));
+  return loader;
+}
+
+BulkLoaderImpl::BulkLoaderImpl(const BulkLoadContext* context, ObjectId table)
+    : context_(context), table_(table), view_(context->views->Acquire()) {}
+
+BulkLoaderImpl::~BulkLoaderImpl() {
+  Abandon();
+  context_->views->Release(view_.snapshot);
+}
+
+void BulkLoaderImpl::Abandon() {
+  writer_.reset();  // removes a file that was not finished
+  if (rows_ == nullptr) return;
+  rows_->MarkObsolete(context_->obsolete_files);
+  rows_.reset();
+  // What cannot be removed now is removed at the next checkpoint or open.
+  context_->obsolete_files->RemoveAll(*context_->file_system).IgnoreError();
+}
+
+absl::Status BulkLoaderImpl::Add(absl::string_view key, absl::string_view value) {
+  if (status_.ok()) status_ = AddChecked(key, value);
+  return status_;
+}
+
+absl::Status BulkLoaderImpl::AddChecked(absl::string_view key, absl::string_view value) {
+  if (key.size() > kKeyBytesMax) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("key has ", key.size(), " bytes, the limit is ", kKeyBytesMax));
+  }
+  KYRO_RETURN_IF_ERROR(writer_->Add(key, kLsnInFile, EntryKind::kPut, value));
+  ++row_count_;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<CommitInfo> BulkLoaderImpl::Finish() {
+  KYRO_RETURN_IF_ERROR(status_);
+  status_ = absl::FailedPreconditionError("bulk load has already ended");
+  absl::StatusOr<CommitInfo> info = CommitInfo{};
+  if (row_count_ > 0) info = FinishChecked();
+  // Committed, or perhaps: the file is no longer ours.
+  if ((info.ok() && row_count_ > 0) || absl::IsUnavailable(info.status())) rows_.reset();
+  Abandon();
+  return info;
+}
+
+absl::StatusOr<CommitInfo> BulkLoaderImpl::FinishChecked() {
+  KYRO_RETURN_IF_ERROR(context_->writable());
+  KYRO_RETURN_IF_ERROR(writer_->Finish().status());
+  writer_.reset();
+  KYRO_ASSIGN_OR_RETURN(rows_, Run::Open(*context_->file_system, path_, file_number_,
+                                         *context_->buffer_pool, *context_->metrics));
+  KYRO_RETURN_IF_ERROR(context_->file_system->SyncDirectory(context_->names->runs()));
+  // From now on no memtable holds a version of before the load: the run may stand before all
+  // runs, and behind memtables that hold none of its keys.
+  KYRO_RETURN_IF_ERROR(context_->checkpointer->Checkpoint(/*save_all_segments=*/false));
+  const Lsn checked_lsn = context_->views->visible();
+  const std::shared_ptr<KeySpace> space = context_->spaces->Find(table_, kNewest);
+  if (space == nullptr) return absl::AbortedError("the table of the bulk load was dropped");
+  KYRO_RETURN_IF_ERROR(ValidateRows(*space, *rows_, view_.snapshot, checked_lsn));
+  LoadCommit commit(context_, view_, table_, checked_lsn, rows_);
+  KYRO_ASSIGN_OR_RETURN(const Lsn lsn, context_->log->Commit(&commit));
+  // The manifest may name the run later as well: until then the log does.
+  context_->checkpointer->Checkpoint(/*save_all_segments=*/false).IgnoreError();
+  return CommitInfo{.lsn = lsn, .durable_lsn = context_->log->synced_lsn()};
+}
+
+LoadCommit::LoadCommit(const BulkLoadContext* context, const View& view, ObjectId table,
+                       Lsn checked_lsn, std::shared_ptr<const Run> rows)
+    : BatchCommit(context->commit_context, view.snapshot, view.catalog, &NoWrites(), nullptr),
+      context_(context),
+      table_(table),
+      checked_lsn_(checked_lsn),
+      rows_(std::move(rows)) {
+  record_ = EncodeLoadRecord({.space = table,
+                              .file_number = rows_->file_number(),
+                              .row_count = rows_->properties().entry_count,
+                              .first_key = rows_->properties().smallest_key,
+                              .last_key = rows_->properties().largest_key});
+}
+
+bool LoadCommit::WritesKey(ObjectId space, absl::string_view key) const {
+  // A page that cannot be read makes a conflict of it.
+  return space == table_ && !ConflictIfHeld(*rows_, key).ok();
+}
+
+absl::Status LoadCommit::Prepare(Lsn lsn, std::span<wal::CommitRequest* const> unapplied) {
+  unapplied = AfterSnapshot(lsn, unapplied);
+  KYRO_RETURN_IF_ERROR(ValidateTable(table_, unapplied));
+  for (const wal::CommitRequest* request : unapplied) {
+    const auto& earlier = *static_cast<const BatchCommit*>(request);
+    if (earlier.LoadsTable(table_)) {
+      return absl::AbortedError("another bulk load of the same table is being committed");
+    }
+    const std::shared_ptr<const SpaceWrites> writes = earlier.writes().FindSpace(table_);
+    if (writes == nullptr) continue;
+    for (const auto& [key, write] : *writes) KYRO_RETURN_IF_ERROR(ConflictIfHeld(*rows_, key));
+  }
+  const std::shared_ptr<KeySpace> space = context_->spaces->Find(table_, kNewest);
+  if (space == nullptr) return absl::AbortedError("the table of the bulk load was dropped");
+  KYRO_RETURN_IF_ERROR(ValidateRows(*space, *rows_, checked_lsn_, kNewest));
+  KYRO_ASSIGN_OR_RETURN(
+      run_, Run::Open(*context_->file_system, rows_->path(), rows_->file_number(),
+                      *context_->buffer_pool, *context_->metrics, /*lsn_base=*/lsn - kLsnInFile));
+  run_lsn_ = lsn;
+  commit_context().recent->NoteUnknown(lsn);
+  commit_context().history->NoteUnknown(lsn);
+  return absl::OkStatus();
+}
+
+void LoadCommit::Apply(Lsn lsn) {
+  KYRO_CHECK(lsn == run_lsn_);
+  context_->spaces->GetOrCreate(table_)->InstallLoad(std::move(run_));
+  context_->views->Publish(lsn);
+}
+
+}  // namespace kyrodb::engine
