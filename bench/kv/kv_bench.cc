@@ -42,6 +42,7 @@ int Run(const Flags& flags) {
     bench.report.AddFlag(name, absl::StrCat(value));
   }
   bench.report.AddFlag("groups", flags.groups.empty() ? "all" : absl::StrJoin(flags.groups, ","));
+  bench.report.AddFlag("cases", flags.cases.empty() ? "all" : flags.cases);
   bench.report.AddFlag("systems",
                        flags.systems.empty() ? "all" : absl::StrJoin(flags.systems, ","));
   using Run = void (*)(Workbench&);
@@ -77,6 +78,7 @@ int main(int argc, char** argv) {
   app.add_option("--groups", flags.groups, "of cases: reads, loads, mixes (default all)")
       ->delimiter(',')
       ->check(CLI::IsMember({"reads", "loads", "mixes"}));
+  app.add_option("--cases", flags.cases, "a part of the names of cases, as \"YCSB\" (default all)");
   app.add_option("--systems", flags.systems,
                  "of kyrodb, rocksdb-{default,block-cache,mapped,plain}, lmdb, leveldb, sqlite; "
                  "beginnings of names will do (default all)")

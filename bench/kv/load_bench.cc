@@ -52,8 +52,9 @@ void CheckSome(Store& store, const Rows& rows) {
 }
 
 // Opens a new store of each kind in every round, another kind first each time.
-void LoadRounds(Workbench& bench, absl::string_view what, std::vector<Contestant> contestants,
+void LoadRounds(Workbench& bench, absl::string_view case_name, std::vector<Contestant> contestants,
                 bool sync, const std::function<void(Store&)>& load) {
+  if (!bench.WantsCase(case_name)) return;
   std::erase_if(contestants, [&](const Contestant& contestant) {
     return !bench.WantsSystem(contestant.system);
   });
@@ -63,7 +64,7 @@ void LoadRounds(Workbench& bench, absl::string_view what, std::vector<Contestant
       absl::StatusOr<std::unique_ptr<Store>> store =
           contestants[(turn + round) % contestants.size()].open(options);
       Check(store.status(), "load: open");
-      Say(absl::StrCat(what, ", round ", round + 1, ": ", (*store)->name()));
+      Say(absl::StrCat(case_name, ", round ", round + 1, ": ", (*store)->name()));
       load(**store);
       store->reset();
       bench.RemoveDirectory("load");
@@ -73,7 +74,7 @@ void LoadRounds(Workbench& bench, absl::string_view what, std::vector<Contestant
 
 void SortedLoads(Workbench& bench) {
   const Rows rows = RowsOf(NumbersInKeyOrder(0, bench.flags.keys));
-  LoadRounds(bench, "sorted load",
+  LoadRounds(bench, "sorted bulk load, per row",
              {Kyro(),
               Lmdb(/*writable_map=*/false),
               Lmdb(/*writable_map=*/true),

@@ -142,6 +142,7 @@ class MixBench {
   // the caches and does not count.
   void Ycsb() {
     for (const Workload& workload : kYcsb) {
+      if (!bench_.WantsCase(workload.name)) continue;
       RowPicker picker(workload.distribution, row_count_);
       for (uint64_t round = 0; round <= bench_.flags.rounds; ++round) {
         Say(absl::StrCat(workload.name, ", round ", round, " of ", bench_.flags.rounds));
@@ -173,6 +174,7 @@ class MixBench {
   void Halves() {
     for (const int threads : kThreadCounts) {
       const std::string name = absl::StrCat(kHalves.name, ", ", threads, " threads");
+      if (!bench_.WantsCase(name)) continue;
       RowPicker picker(kHalves.distribution, row_count_);
       for (uint64_t round = 0; round <= bench_.flags.rounds; ++round) {
         Say(absl::StrCat(name, ", round ", round, " of ", bench_.flags.rounds));

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 #include "bench/kv/stopwatch.h"
 #include "bench/report/report.h"
@@ -27,6 +28,7 @@ struct Flags {
   std::string directory = "build/bench/kv";
   std::string output;
   std::vector<std::string> groups;   // of cases; empty: all
+  std::string cases;                 // a part of the names of cases; empty: all
   std::vector<std::string> systems;  // beginnings of names, as "rocksdb"; empty: all
 };
 
@@ -63,6 +65,9 @@ struct Workbench {
 
   bool WantsGroup(absl::string_view group) const;
   bool WantsSystem(absl::string_view system) const;
+  bool WantsCase(absl::string_view case_name) const {
+    return absl::StrContains(case_name, flags.cases);
+  }
   // Below `flags.directory`.
   std::string Directory(absl::string_view name) const;
   // The same, made anew and empty.
