@@ -1,6 +1,7 @@
 #include "engine/storage/key_space.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "engine/base/status.h"
@@ -71,29 +72,29 @@ void KeySpace::Apply(Lsn lsn, EntryKind kind, absl::string_view key, absl::strin
 // What a look-up through all sources has come to.
 struct KeySpace::QuickLook {
   QuickFind find;
-  size_t run = 0;                   // that gave `find`
   std::shared_ptr<const Run> from;  // when pages are missing: to load them
 };
+
+QuickFind KeySpace::LookInMemory(const SpaceVersion& version, const KeyProbe& probe, Lsn snapshot) {
+  std::optional<MemTable::Found> found = version.active->Get(probe.key, snapshot, probe.hash);
+  for (size_t i = 0; !found && i < version.frozen.size(); ++i) {
+    found = version.frozen[i]->Get(probe.key, snapshot, probe.hash);
+  }
+  if (!found) return QuickFind{};
+  return {.outcome = QuickFind::Outcome::kFound,
+          .kind = found->kind,
+          .lsn = found->lsn,
+          .value = found->value};
+}
 
 KeySpace::QuickLook KeySpace::LookQuickly(const SpaceVersion& version, const KeyProbe& probe,
                                           Lsn snapshot) const {
   QuickLook look;
-  const auto in_table = [&](const MemTable& table) {
-    const std::optional<MemTable::Found> found = table.Get(probe.key, snapshot, probe.hash);
-    if (!found) return false;
-    look.find = {.outcome = QuickFind::Outcome::kFound,
-                 .kind = found->kind,
-                 .lsn = found->lsn,
-                 .value = found->value};
-    return true;
-  };
   // The filters' lines come while the memtables are asked.
   version.active->Prefetch(probe.hash);
   for (const auto& run : version.runs) run->PrefetchFilter(probe);
-  if (in_table(*version.active)) return look;
-  for (const auto& table : version.frozen) {
-    if (in_table(*table)) return look;
-  }
+  look.find = LookInMemory(version, probe, snapshot);
+  if (look.find.outcome == QuickFind::Outcome::kFound) return look;
   for (const auto& run : version.runs) {
     look.find = run->TryGet(probe, snapshot);
     if (look.find.outcome == QuickFind::Outcome::kAbsent) continue;
@@ -161,10 +162,48 @@ absl::StatusOr<Lsn> KeySpace::GetCarefully(absl::string_view key, Lsn snapshot,
 absl::Status KeySpace::MultiGet(
     std::span<const absl::string_view> keys, Lsn snapshot,
     absl::FunctionRef<void(size_t, Lsn, absl::string_view)> found) const {
+  std::array<KeyProbe, Run::kBatchMax> probes;
+  std::array<QuickFind, Run::kBatchMax> finds;
+  std::array<uint32_t, Run::kBatchMax> open;
   std::string value;
-  for (size_t i = 0; i < keys.size(); ++i) {
-    KYRO_ASSIGN_OR_RETURN(const Lsn lsn, Get(keys[i], snapshot, &value));
-    if (lsn > 0) found(i, lsn, value);
+  for (size_t begin = 0; begin < keys.size(); begin += Run::kBatchMax) {
+    const size_t count = std::min(keys.size() - begin, Run::kBatchMax);
+    size_t open_count = 0;
+    {
+      const Epochs::Guard guard = context_.buffer_pool.epochs().Enter();
+      const SpaceVersion& version = *current_.load(std::memory_order_seq_cst);
+      for (size_t i = 0; i < count; ++i) {
+        probes[i] = KeyProbe(keys[begin + i]);
+        version.active->Prefetch(probes[i].hash);
+        for (const auto& run : version.runs) run->PrefetchFilter(probes[i]);
+      }
+      for (uint32_t i = 0; i < count; ++i) {
+        finds[i] = LookInMemory(version, probes[i], snapshot);
+        if (finds[i].outcome == QuickFind::Outcome::kAbsent) open[open_count++] = i;
+      }
+      for (const auto& run : version.runs) {
+        if (open_count == 0) break;
+        run->TryGetBatch(probes, {open.data(), open_count}, snapshot, finds);
+        const auto rest = std::remove_if(open.begin(), open.begin() + open_count, [&](uint32_t i) {
+          return finds[i].outcome != QuickFind::Outcome::kAbsent;
+        });
+        open_count = static_cast<size_t>(rest - open.begin());
+      }
+      for (size_t i = 0; i < count; ++i) {
+        if (finds[i].outcome == QuickFind::Outcome::kFound && finds[i].kind != EntryKind::kDelete) {
+          found(begin + i, finds[i].lsn, finds[i].value);
+        }
+      }
+    }
+    // Those that need a page from disk go one by one.
+    for (size_t i = 0; i < count; ++i) {
+      if (finds[i].outcome != QuickFind::Outcome::kPagesMissing &&
+          finds[i].outcome != QuickFind::Outcome::kAskCarefully) {
+        continue;
+      }
+      KYRO_ASSIGN_OR_RETURN(const Lsn lsn, Get(keys[begin + i], snapshot, &value));
+      if (lsn > 0) found(begin + i, lsn, value);
+    }
   }
   return absl::OkStatus();
 }

@@ -1,6 +1,7 @@
 #include "engine/storage/run.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <utility>
 
@@ -211,13 +212,19 @@ bool Run::TouchBytes(uint64_t begin, uint64_t end, QuickFind* find) const {
   return false;
 }
 
+bool Run::MayContain(const KeyProbe& probe, Lsn snapshot, absl::string_view* rest) const {
+  if (properties_.min_lsn > snapshot || properties_.entry_count == 0) return false;
+  if (!filter_view_.MayContain(probe.hash)) return false;
+  const std::string& prefix = properties_.common_prefix;
+  if (!prefix.empty() && !absl::StartsWith(probe.key, prefix)) return false;
+  *rest = probe.key.substr(prefix.size());
+  return true;
+}
+
 QuickFind Run::TryGet(const KeyProbe& probe, Lsn snapshot) const {
   QuickFind find;
-  if (properties_.min_lsn > snapshot || properties_.entry_count == 0) return find;
-  if (!filter_view_.MayContain(probe.hash)) return find;
-  const std::string& prefix = properties_.common_prefix;
-  if (!prefix.empty() && !absl::StartsWith(probe.key, prefix)) return find;
-  const absl::string_view rest = probe.key.substr(prefix.size());
+  absl::string_view rest;
+  if (!MayContain(probe, snapshot, &rest)) return find;
   if (footer_.hash.size_bytes > 0) {
     FindByHash(rest, probe.hash, snapshot, &find);
   } else {
@@ -226,37 +233,97 @@ QuickFind Run::TryGet(const KeyProbe& probe, Lsn snapshot) const {
   return find;
 }
 
-void Run::FindByModel(absl::string_view rest, Lsn snapshot, QuickFind* find) const {
+void Run::TryGetBatch(std::span<const KeyProbe> probes, std::span<const uint32_t> wanted,
+                      Lsn snapshot, std::span<QuickFind> finds) const {
+  struct Item {
+    uint32_t index;
+    absl::string_view rest;
+    learned_index::SearchBound bound;
+    uint64_t begin;
+    uint64_t end;
+  };
+  KYRO_CHECK(wanted.size() <= kBatchMax);
+  std::array<Item, kBatchMax> items;
+  size_t count = 0;
+  for (const uint32_t index : wanted) {
+    finds[index] = QuickFind{};
+    if (MayContain(probes[index], snapshot, &items[count].rest)) items[count++].index = index;
+  }
+  if (footer_.hash.size_bytes > 0) {
+    const uint64_t bucket_count = footer_.hash.size_bytes / kHashBucketBytes;
+    const char* const buckets = region_->base() + footer_.hash.offset;
+    for (size_t i = 0; i < count; ++i) {
+      const uint64_t hash = probes[items[i].index].hash;
+      __builtin_prefetch(buckets + HashBucketOf(hash, bucket_count) * kHashBucketBytes);
+    }
+    for (size_t i = 0; i < count; ++i) {
+      FindByHash(items[i].rest, probes[items[i].index].hash, snapshot, &finds[items[i].index]);
+    }
+    return;
+  }
+  if (!model_ || footer_.offsets.size_bytes > 0) {
+    for (size_t i = 0; i < count; ++i) {
+      finds[items[i].index].outcome = QuickFind::Outcome::kAskCarefully;
+    }
+    return;
+  }
+  std::array<uint64_t, kBatchMax> slices;
+  std::array<learned_index::SearchBound, kBatchMax> bounds;
+  for (size_t i = 0; i < count; ++i) slices[i] = KeySlice(items[i].rest);
+  model_->FindBatch({slices.data(), count}, {bounds.data(), count});
+  const auto* const cells =
+      reinterpret_cast<const uint64_t*>(region_->base() + footer_.cells.offset);
+  for (size_t i = 0; i < count; ++i) learned_index::PrefetchCells(cells, bounds[i]);
+  size_t located = 0;
+  for (size_t i = 0; i < count; ++i) {
+    Item item = items[i];
+    if (!LocateByModel(slices[i], bounds[i], &item.begin, &item.end, &finds[item.index])) continue;
+    __builtin_prefetch(region_->base() + item.begin);
+    __builtin_prefetch(region_->base() + item.begin + 64);
+    items[located++] = item;
+  }
+  for (size_t i = 0; i < located; ++i) {
+    FindInRecord(items[i].begin, items[i].end, items[i].rest, snapshot, &finds[items[i].index]);
+  }
+}
+
+bool Run::LocateByModel(uint64_t slice, learned_index::SearchBound bound, uint64_t* begin,
+                        uint64_t* end, QuickFind* find) const {
   using learned_index::CellIndexOf;
   using learned_index::kCellBytes;
   using learned_index::kCellSlices;
-  find->outcome = QuickFind::Outcome::kAskCarefully;
-  if (!model_ || footer_.offsets.size_bytes > 0) return;
-  const uint64_t slice = KeySlice(rest);
-  const learned_index::SearchBound bound = model_->Find(slice);
-  if (bound.end - bound.begin > kQuickWidthMax) return;
-  if (bound.begin == bound.end) {
-    find->outcome = QuickFind::Outcome::kAbsent;
-    return;
+  find->outcome = QuickFind::Outcome::kAbsent;
+  if (bound.begin == bound.end) return false;
+  if (bound.end - bound.begin > kQuickWidthMax) {
+    find->outcome = QuickFind::Outcome::kAskCarefully;
+    return false;
   }
   const uint64_t column = footer_.cells.offset;
   // One slice further, whose word is the end of the record.
   const uint64_t last = std::min(bound.end, properties_.slice_count - 1);
   if (!TouchBytes(column + bound.begin / kCellSlices * kCellBytes,
                   column + (last / kCellSlices + 1) * kCellBytes, find)) {
-    return;
+    return false;
   }
   const auto* const cells = reinterpret_cast<const uint64_t*>(region_->base() + column);
   const uint64_t position = learned_index::LowerBoundCells(cells, bound, slice);
-  if (position == bound.end || cells[CellIndexOf(position)] != slice) {
-    find->outcome = QuickFind::Outcome::kAbsent;
-    return;
+  if (position == bound.end || cells[CellIndexOf(position)] != slice) return false;
+  *begin = cells[CellIndexOf(position) + kCellSlices];
+  *end = position + 1 < properties_.slice_count ? cells[CellIndexOf(position + 1) + kCellSlices]
+                                                : footer_.heap.size_bytes;
+  if (*begin < *end && *end <= footer_.heap.size_bytes) return true;
+  find->outcome = QuickFind::Outcome::kAskCarefully;
+  return false;
+}
+
+void Run::FindByModel(absl::string_view rest, Lsn snapshot, QuickFind* find) const {
+  find->outcome = QuickFind::Outcome::kAskCarefully;
+  if (!model_ || footer_.offsets.size_bytes > 0) return;
+  const uint64_t slice = KeySlice(rest);
+  uint64_t begin, end;
+  if (LocateByModel(slice, model_->Find(slice), &begin, &end, find)) {
+    FindInRecord(begin, end, rest, snapshot, find);
   }
-  const uint64_t begin = cells[CellIndexOf(position) + kCellSlices];
-  const uint64_t end = position + 1 < properties_.slice_count
-                           ? cells[CellIndexOf(position + 1) + kCellSlices]
-                           : footer_.heap.size_bytes;
-  FindInRecord(begin, end, rest, snapshot, find);
 }
 
 void Run::FindByHash(absl::string_view rest, uint64_t hash, Lsn snapshot, QuickFind* find) const {

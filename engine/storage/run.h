@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -27,9 +28,10 @@ namespace kyrodb::engine {
 
 // A key as look-ups need it.
 struct KeyProbe {
+  KeyProbe() = default;
   explicit KeyProbe(absl::string_view probed);
   absl::string_view key;
-  uint64_t hash;  // KeyHash(key)
+  uint64_t hash = 0;  // KeyHash(key)
 };
 
 // What a look-up that never waits has found.
@@ -73,10 +75,12 @@ class Run : public std::enable_shared_from_this<Run>, private PageSource {
   // The newest version of the key with an LSN of at most `snapshot`, as far as pages in memory
   // tell. The caller is inside of the pool's epochs.
   QuickFind TryGet(const KeyProbe& probe, Lsn snapshot) const;
-  // `TryGet` in three steps, so that a caller with many keys lets their cache misses overlap:
-  // whether the key may be there at all; where, in slices; what is there.
+  // The same for up to `kBatchMax` keys, whose cache misses overlap: sets finds[i] for each i of
+  // `wanted`.
+  static constexpr size_t kBatchMax = 16;
+  void TryGetBatch(std::span<const KeyProbe> probes, std::span<const uint32_t> wanted, Lsn snapshot,
+                   std::span<QuickFind> finds) const;
   void PrefetchFilter(const KeyProbe& probe) const { filter_view_.Prefetch(probe.hash); }
-  bool MayContain(const KeyProbe& probe) const { return filter_view_.MayContain(probe.hash); }
   // Brings in pages that `TryGet` missed. The caller is outside of the pool's epochs.
   absl::Status LoadPages(uint64_t begin, uint64_t end) const { return region_->Load(begin, end); }
 
@@ -135,6 +139,12 @@ class Run : public std::enable_shared_from_this<Run>, private PageSource {
 
   // Makes sure that bytes [begin, end) of the file are in memory; else says which pages are not.
   bool TouchBytes(uint64_t begin, uint64_t end, QuickFind* find) const;
+  // Whether the key may be in the run; `rest` is what follows the common prefix.
+  bool MayContain(const KeyProbe& probe, Lsn snapshot, absl::string_view* rest) const;
+  // Each of these sets `find`'s outcome, except for a record that was located: [begin, end) of the
+  // heap.
+  bool LocateByModel(uint64_t slice, learned_index::SearchBound bound, uint64_t* begin,
+                     uint64_t* end, QuickFind* find) const;
   void FindInRecord(uint64_t begin, uint64_t end, absl::string_view rest, Lsn snapshot,
                     QuickFind* find) const;
   void FindByModel(absl::string_view rest, Lsn snapshot, QuickFind* find) const;
