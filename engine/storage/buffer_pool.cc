@@ -25,8 +25,8 @@ void BufferPool::Add(PageRegion* region) {
   absl::MutexLock lock(&mutex_);
   regions_.insert(region);
   region_pages_ += region->page_count_;
-  ChooseHugePages();
-  if (huge_pages_) {
+  ChooseMode();
+  if (all_fit_) {
     madvise(region->base_, region->page_count_ * kPageBytes, MADV_HUGEPAGE);
   }
 }
@@ -46,13 +46,26 @@ void BufferPool::Remove(PageRegion* region) {
   used_pages_.fetch_sub(dropped, std::memory_order_relaxed);
   bytes_.Set(static_cast<int64_t>(used_bytes()));
   hand_ = 0;
+  ChooseMode();
 }
 
-void BufferPool::ChooseHugePages() {
-  const bool fits = region_pages_ <= capacity_pages();
-  if (fits == huge_pages_) return;
-  huge_pages_ = fits;
-  if (fits) return;
+void BufferPool::NoteComplete(PageRegion* region) {
+  if (all_fit_ && leaving_.empty() && region->loaded_count_ == region->page_count_) {
+    region->complete_.store(true, std::memory_order_release);
+  }
+}
+
+void BufferPool::ChooseMode() {
+  const bool fit = region_pages_ <= capacity_pages();
+  if (fit == all_fit_) return;
+  all_fit_ = fit;
+  if (fit) {
+    for (PageRegion* region : regions_) NoteComplete(region);
+    return;
+  }
+  for (PageRegion* region : regions_) region->complete_.store(false, std::memory_order_seq_cst);
+  // From here on pages may leave, but not under a reader that was told that they do not.
+  epochs_.WaitFor(epochs_.Mark());
   // What was given whole is given back where nothing was loaded: the budget counts small pages.
   for (PageRegion* region : regions_) {
     madvise(region->base_, region->page_count_ * kPageBytes, MADV_NOHUGEPAGE);
@@ -90,12 +103,14 @@ void BufferPool::Settle(PageRegion* region, uint64_t begin, uint64_t end,
   for (uint64_t page = begin; page < end; ++page) {
     if (loaded[page - begin]) {
       clock_.push_back({.region = region, .page = page});
+      ++region->loaded_count_;
     } else {
       madvise(region->base_ + page * kPageBytes, kPageBytes, MADV_DONTNEED);
       used_pages_.fetch_sub(1, std::memory_order_relaxed);
     }
     region->EndLoad(page, loaded[page - begin]);
   }
+  NoteComplete(region);
   bytes_.Set(static_cast<int64_t>(used_bytes()));
 }
 
@@ -109,7 +124,7 @@ void BufferPool::SetCapacity(uint64_t capacity_bytes) {
   capacity_.Set(static_cast<int64_t>(capacity_bytes));
   miss_curve_.SetCapacity(capacity_pages());
   absl::MutexLock lock(&mutex_);
-  ChooseHugePages();
+  ChooseMode();
   Shrink(/*slack_pages=*/0);
   bytes_.Set(static_cast<int64_t>(used_bytes()));
 }
@@ -183,6 +198,7 @@ void BufferPool::GiveUp() {
         // Who wants the page again now waits for the mutex before it loads.
         madvise(page.region->base_ + page.page * kPageBytes, kPageBytes, MADV_DONTNEED);
         used_pages_.fetch_sub(1, std::memory_order_relaxed);
+        --page.region->loaded_count_;
         evictions_.Add();
       }
       break;

@@ -81,8 +81,10 @@ class BufferPool {
   // Makes the pages fit the capacity, waiting for readers when they are more than `slack_pages`
   // above it.
   void Shrink(uint64_t slack_pages) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Large pages save address translation, but come and go as a whole: only while everything fits.
-  void ChooseHugePages() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // While all regions fit, nothing has to leave: readers of regions that are all there need not
+  // look page by page, and large pages, which come and go as a whole, save address translation.
+  void ChooseMode() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void NoteComplete(PageRegion* region) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   uint64_t capacity_pages() const { return capacity_bytes() / kPageBytes; }
 
@@ -94,7 +96,7 @@ class BufferPool {
   absl::Mutex mutex_;
   absl::flat_hash_set<PageRegion*> regions_ ABSL_GUARDED_BY(mutex_);
   uint64_t region_pages_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool huge_pages_ ABSL_GUARDED_BY(mutex_) = true;
+  bool all_fit_ ABSL_GUARDED_BY(mutex_) = true;
   // The clock: every page that is resident, and the hand.
   std::vector<Resident> clock_ ABSL_GUARDED_BY(mutex_);
   size_t hand_ ABSL_GUARDED_BY(mutex_) = 0;

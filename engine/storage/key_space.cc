@@ -93,10 +93,13 @@ KeySpace::QuickLook KeySpace::LookQuickly(const SpaceVersion& version, const Key
   // The filters' lines come while the memtables are asked.
   version.active->Prefetch(probe.hash);
   for (const auto& run : version.runs) run->PrefetchFilter(probe);
+  // The oldest run is the largest: most keys are there, and its lines are the farthest away.
+  RunHint oldest;
+  if (!version.runs.empty()) oldest = version.runs.back()->PrefetchCells(probe);
   look.find = LookInMemory(version, probe, snapshot);
   if (look.find.outcome == QuickFind::Outcome::kFound) return look;
   for (const auto& run : version.runs) {
-    look.find = run->TryGet(probe, snapshot);
+    look.find = run->TryGet(probe, snapshot, run == version.runs.back() ? oldest : RunHint{});
     if (look.find.outcome == QuickFind::Outcome::kAbsent) continue;
     if (look.find.outcome == QuickFind::Outcome::kPagesMissing) look.from = run;
     break;

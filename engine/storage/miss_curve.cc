@@ -20,12 +20,6 @@ MissCurve::MissCurve(uint64_t capacity_pages, MetricsRegistry& metrics)
   }
 }
 
-bool MissCurve::IsSampled(const Page& page) {
-  // Not the hash of a table: the choice must not follow the process.
-  const uint64_t mixed = (page.first * 0x9E3779B97F4A7C15u) ^ (page.second * 0xC2B2AE3D27D4EB4Fu);
-  return ((mixed ^ (mixed >> 29)) * 0xBF58476D1CE4E5B9u >> 32) % kSampling == 0;
-}
-
 uint64_t MissCurve::Limit(size_t zone) const {
   return std::max<uint64_t>(capacity_pages_ * kPercents[zone] / 100 / kSampling, 1);
 }

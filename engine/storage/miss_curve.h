@@ -34,7 +34,11 @@ class MissCurve {
   // kyro_buffer_pool_hits_at_<percent>_percent_total.
   MissCurve(uint64_t capacity_pages, MetricsRegistry& metrics);
 
-  static bool IsSampled(const Page& page);
+  static bool IsSampled(const Page& page) {
+    // Not the hash of a table: the choice must not follow the process.
+    const uint64_t mixed = (page.first * 0x9E3779B97F4A7C15u) ^ (page.second * 0xC2B2AE3D27D4EB4Fu);
+    return ((mixed ^ (mixed >> 29)) * 0xBF58476D1CE4E5B9u >> 32) % kSampling == 0;
+  }
 
   // A sampled page was used, or dropped for good.
   void Use(const Page& page);

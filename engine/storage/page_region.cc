@@ -91,9 +91,11 @@ bool PageRegion::TouchSlowly(uint64_t page, uint32_t state) {
       break;
     }
   }
-  if ((state & kWatched) != 0) pool_.RecordUse(*this, page);
+  if ((state & kWatched) != 0) RecordUse(page);
   return true;
 }
+
+void PageRegion::RecordUse(uint64_t page) { pool_.RecordUse(*this, page); }
 
 bool PageRegion::TryPin(uint64_t page) {
   std::atomic<uint32_t>& word = states_[page];
@@ -106,7 +108,7 @@ bool PageRegion::TryPin(uint64_t page) {
       break;
     }
   }
-  if ((state & kWatched) != 0) pool_.RecordUse(*this, page);
+  if ((state & kWatched) != 0) RecordUse(page);
   return true;
 }
 

@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "engine/storage/miss_curve.h"
 
 namespace kyrodb::engine {
 
@@ -73,6 +74,13 @@ class PageRegion {
   // Page 0. Only pages that were touched or pinned may be read.
   const char* base() const { return base_; }
 
+  // Whether every page is in memory and none has to leave: then a reader inside of the pool's
+  // epochs may read all of them, and only says which, by `Sample`.
+  bool complete() const { return complete_.load(std::memory_order_acquire); }
+  void Sample(uint64_t page) {
+    if (MissCurve::IsSampled({id_, page})) [[unlikely]]
+      RecordUse(page);
+  }
   // Whether the page is in memory; it stays there until the caller leaves the pool's epochs, which
   // it must be inside of.
   bool Touch(uint64_t page) {
@@ -109,6 +117,7 @@ class PageRegion {
   PageRegion(BufferPool& pool, const PageSource& source, uint64_t page_count, char* base,
              uint64_t id);
   bool TouchSlowly(uint64_t page, uint32_t state);
+  void RecordUse(uint64_t page);
   // Loads the page, and neighbours when the pool has room, or waits for who does.
   absl::Status LoadPage(uint64_t page);
   bool TryPin(uint64_t page);
@@ -122,6 +131,9 @@ class PageRegion {
   char* const base_;
   const uint64_t id_;  // of all regions that the pool ever had
   const std::unique_ptr<std::atomic<uint32_t>[]> states_;
+  std::atomic<bool> complete_{false};
+  uint64_t loaded_count_ =
+      0;  // of pages, those on the way out included; guarded by the pool's mutex
 };
 
 }  // namespace kyrodb::engine

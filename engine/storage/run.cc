@@ -122,7 +122,9 @@ absl::Status Run::Load(uint64_t file_number) {
     properties_.max_lsn += lsn_base_;
   }
   for (RangeDelete& range : properties_.range_deletes) range.lsn += lsn_base_;
-  KYRO_ASSIGN_OR_RETURN(region_, PageRegion::Create(buffer_pool_, *this, page_checksums_.size()));
+  // Filter and model stay in memory anyway.
+  KYRO_ASSIGN_OR_RETURN(
+      region_, PageRegion::Create(buffer_pool_, *this, footer_.filter.offset / kPageBytes));
   KYRO_RETURN_IF_ERROR(LoadModel());
   return LoadFilter();
 }
@@ -202,14 +204,26 @@ absl::Status Run::CheckPage(uint64_t page_number, const char* page) const {
                                  page_checksums_[page_number]));
 }
 
-bool Run::TouchBytes(uint64_t begin, uint64_t end, QuickFind* find) const {
-  const uint64_t first = begin / kPageBytes;
-  const uint64_t last = (end - 1) / kPageBytes;
+bool Run::TouchPages(uint64_t first, uint64_t last, QuickFind* find) const {
   if (region_->Touch(first) && (first == last || region_->Touch(first + 1, last + 1))) return true;
   find->outcome = QuickFind::Outcome::kPagesMissing;
   find->missing_begin = first;
   find->missing_end = last + 1;
   return false;
+}
+
+RunHint Run::PrefetchCells(const KeyProbe& probe) const {
+  RunHint hint;
+  const std::string& prefix = properties_.common_prefix;
+  if (!model_ || footer_.offsets.size_bytes > 0 || !absl::StartsWith(probe.key, prefix)) {
+    return hint;
+  }
+  hint.known = true;
+  hint.slice = KeySlice(probe.key.substr(prefix.size()));
+  hint.bound = model_->Find(hint.slice);
+  const char* const cells = region_->base() + footer_.cells.offset;
+  learned_index::PrefetchCells(reinterpret_cast<const uint64_t*>(cells), hint.bound);
+  return hint;
 }
 
 bool Run::MayContain(const KeyProbe& probe, Lsn snapshot, absl::string_view* rest) const {
@@ -221,14 +235,14 @@ bool Run::MayContain(const KeyProbe& probe, Lsn snapshot, absl::string_view* res
   return true;
 }
 
-QuickFind Run::TryGet(const KeyProbe& probe, Lsn snapshot) const {
+QuickFind Run::TryGet(const KeyProbe& probe, Lsn snapshot, const RunHint& hint) const {
   QuickFind find;
   absl::string_view rest;
   if (!MayContain(probe, snapshot, &rest)) return find;
   if (footer_.hash.size_bytes > 0) {
     FindByHash(rest, probe.hash, snapshot, &find);
   } else {
-    FindByModel(rest, snapshot, &find);
+    FindByModel(rest, snapshot, hint, &find);
   }
   return find;
 }
@@ -316,12 +330,14 @@ bool Run::LocateByModel(uint64_t slice, learned_index::SearchBound bound, uint64
   return false;
 }
 
-void Run::FindByModel(absl::string_view rest, Lsn snapshot, QuickFind* find) const {
+void Run::FindByModel(absl::string_view rest, Lsn snapshot, const RunHint& hint,
+                      QuickFind* find) const {
   find->outcome = QuickFind::Outcome::kAskCarefully;
   if (!model_ || footer_.offsets.size_bytes > 0) return;
-  const uint64_t slice = KeySlice(rest);
+  const uint64_t slice = hint.known ? hint.slice : KeySlice(rest);
+  const learned_index::SearchBound bound = hint.known ? hint.bound : model_->Find(slice);
   uint64_t begin, end;
-  if (LocateByModel(slice, model_->Find(slice), &begin, &end, find)) {
+  if (LocateByModel(slice, bound, &begin, &end, find)) {
     FindInRecord(begin, end, rest, snapshot, find);
   }
 }
@@ -361,6 +377,8 @@ void Run::FindInRecord(uint64_t begin, uint64_t end, absl::string_view rest, Lsn
                        QuickFind* find) const {
   find->outcome = QuickFind::Outcome::kAskCarefully;
   if (begin >= end || end > footer_.heap.size_bytes) return;
+  __builtin_prefetch(region_->base() + begin);
+  __builtin_prefetch(region_->base() + end - 1);
   // Key and table first: of a long record, only what is needed is brought in.
   uint64_t near = std::min(end, (begin / kPageBytes + 1) * kPageBytes);
   if (!TouchBytes(begin, near, find)) return;

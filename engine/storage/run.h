@@ -50,6 +50,13 @@ struct QuickFind {
   uint64_t missing_end = 0;
 };
 
+// Where a key would stand in a run.
+struct RunHint {
+  bool known = false;
+  uint64_t slice = 0;
+  learned_index::SearchBound bound;
+};
+
 // Shape:          one entry a distinct key; versions hang off it (run_format.md).
 // Errors:         `DataLoss` naming file and offset when a page that is needed fails its checksum
 //                 or holds what cannot be; `Unavailable` when the disk fails. Damage stays confined
@@ -72,15 +79,18 @@ class Run : public std::enable_shared_from_this<Run>, private PageSource {
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
 
+  // Starts to bring near what `TryGet` will read first: a caller asks for this before it waits for
+  // something else.
+  void PrefetchFilter(const KeyProbe& probe) const { filter_view_.Prefetch(probe.hash); }
+  RunHint PrefetchCells(const KeyProbe& probe) const;
   // The newest version of the key with an LSN of at most `snapshot`, as far as pages in memory
   // tell. The caller is inside of the pool's epochs.
-  QuickFind TryGet(const KeyProbe& probe, Lsn snapshot) const;
+  QuickFind TryGet(const KeyProbe& probe, Lsn snapshot, const RunHint& hint = {}) const;
   // The same for up to `kBatchMax` keys, whose cache misses overlap: sets finds[i] for each i of
   // `wanted`.
   static constexpr size_t kBatchMax = 16;
   void TryGetBatch(std::span<const KeyProbe> probes, std::span<const uint32_t> wanted, Lsn snapshot,
                    std::span<QuickFind> finds) const;
-  void PrefetchFilter(const KeyProbe& probe) const { filter_view_.Prefetch(probe.hash); }
   // Brings in pages that `TryGet` missed. The caller is outside of the pool's epochs.
   absl::Status LoadPages(uint64_t begin, uint64_t end) const { return region_->Load(begin, end); }
 
@@ -138,7 +148,14 @@ class Run : public std::enable_shared_from_this<Run>, private PageSource {
   absl::Status Damaged(uint64_t offset, absl::string_view what) const;
 
   // Makes sure that bytes [begin, end) of the file are in memory; else says which pages are not.
-  bool TouchBytes(uint64_t begin, uint64_t end, QuickFind* find) const;
+  bool TouchBytes(uint64_t begin, uint64_t end, QuickFind* find) const {
+    if (region_->complete()) [[likely]] {
+      region_->Sample(begin / kPageBytes);
+      return true;
+    }
+    return TouchPages(begin / kPageBytes, (end - 1) / kPageBytes, find);
+  }
+  bool TouchPages(uint64_t first, uint64_t last, QuickFind* find) const;
   // Whether the key may be in the run; `rest` is what follows the common prefix.
   bool MayContain(const KeyProbe& probe, Lsn snapshot, absl::string_view* rest) const;
   // Each of these sets `find`'s outcome, except for a record that was located: [begin, end) of the
@@ -147,7 +164,8 @@ class Run : public std::enable_shared_from_this<Run>, private PageSource {
                      uint64_t* end, QuickFind* find) const;
   void FindInRecord(uint64_t begin, uint64_t end, absl::string_view rest, Lsn snapshot,
                     QuickFind* find) const;
-  void FindByModel(absl::string_view rest, Lsn snapshot, QuickFind* find) const;
+  void FindByModel(absl::string_view rest, Lsn snapshot, const RunHint& hint,
+                   QuickFind* find) const;
   void FindByHash(absl::string_view rest, uint64_t hash, Lsn snapshot, QuickFind* find) const;
 
   const std::string path_;

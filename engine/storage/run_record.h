@@ -58,4 +58,72 @@ class RunRecord {
   const char* problem_ = nullptr;
 };
 
+// In the header because look-ups read one record each.
+
+inline bool RunRecord::ReadVarint(uint64_t* value) {
+  if (at_ < end_ && static_cast<uint8_t>(*at_) < 0x80) [[likely]] {
+    *value = static_cast<uint8_t>(*at_++);
+    return true;
+  }
+  *value = 0;
+  for (int shift = 0; shift < 64; shift += 7) {
+    if (at_ == end_) return Fail("a number is cut off");
+    const auto byte = static_cast<uint8_t>(*at_++);
+    if (shift == 63 && byte > 1) break;
+    *value |= static_cast<uint64_t>(byte & 0x7F) << shift;
+    if (byte < 0x80) return true;
+  }
+  return Fail("a number has more than 64 bits");
+}
+
+inline bool RunRecord::ParseHead(absl::string_view bytes, uint64_t record_bytes) {
+  begin_ = at_ = bytes.data();
+  end_ = begin_ + bytes.size();
+  record_bytes_ = record_bytes;
+  problem_ = nullptr;
+  uint64_t rest_bytes;
+  if (!ReadVarint(&rest_bytes)) return false;
+  if (rest_bytes > static_cast<uint64_t>(end_ - at_)) return Fail("the key reaches past its end");
+  rest_ = {at_, rest_bytes};
+  at_ += rest_bytes;
+  if (!ReadVarint(&version_count_)) return false;
+  // A version takes at least two bytes.
+  if (version_count_ == 0 ||
+      version_count_ > (record_bytes_ - static_cast<uint64_t>(at_ - begin_)) / 2) {
+    return Fail("its count of versions is impossible");
+  }
+  versions_left_ = version_count_;
+  lsn_ = 0;
+  values_bytes_ = 0;
+  return true;
+}
+
+inline bool RunRecord::NextVersion(RunVersion* version) {
+  if (versions_left_ == 0) return false;
+  uint64_t step, size_and_kind;
+  if (!ReadVarint(&step) || !ReadVarint(&size_and_kind)) return false;
+  const bool first = versions_left_ == version_count_;
+  if (step == 0 || (!first && step >= lsn_)) return Fail("its LSNs do not descend");
+  lsn_ = first ? step : lsn_ - step;
+  const uint64_t size = size_and_kind >> 3;
+  // The third bit is kept for values that lie outside of the run.
+  const auto kind = static_cast<EntryKind>(size_and_kind & 3);
+  if ((size_and_kind & 4) != 0 || kind > kEntryKindMax || size > record_bytes_ - values_bytes_ ||
+      (kind == EntryKind::kDelete && size > 0)) {
+    return Fail("a version has an impossible value");
+  }
+  *version = {.lsn = lsn_, .kind = kind, .value_offset = values_bytes_, .value_bytes = size};
+  values_bytes_ += size;
+  --versions_left_;
+  return true;
+}
+
+inline bool RunRecord::FinishVersions(uint64_t* values_begin) {
+  *values_begin = static_cast<uint64_t>(at_ - begin_);
+  if (values_bytes_ != record_bytes_ - *values_begin) {
+    return Fail("its values do not end where it does");
+  }
+  return true;
+}
+
 }  // namespace kyrodb::engine
