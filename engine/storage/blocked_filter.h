@@ -42,18 +42,13 @@ void AddToFilter(std::span<uint64_t> words, uint64_t hash);
 class FilterView {
  public:
   FilterView() = default;
-  explicit FilterView(std::span<const uint64_t> words)
-      : words_(words.data()), block_count_(words.size() / kFilterBlockWords) {}
+  explicit FilterView(std::span<const uint64_t> words);
 
   // False only when no key with this hash was added. A filter without words knows nothing: true.
   bool MayContain(uint64_t hash) const {
     if (block_count_ == 0) return true;
-    const uint64_t* block = words_ + BlockOf(hash, block_count_) * kFilterBlockWords;
-    const auto low = static_cast<uint32_t>(hash);
-    // No early way out: the branches would be mispredicted more often than words are saved.
-    uint64_t all = 1;
-    for (uint64_t i = 0; i < kFilterBlockWords; ++i) all &= block[i] >> BitOf(low, i);
-    return (all & 1) != 0;
+    return probe_(words_ + BlockOf(hash, block_count_) * kFilterBlockWords,
+                  static_cast<uint32_t>(hash));
   }
   // Starts to bring the block near.
   void Prefetch(uint64_t hash) const {
@@ -72,6 +67,8 @@ class FilterView {
  private:
   const uint64_t* words_ = nullptr;
   uint64_t block_count_ = 0;
+  // Whether a block has all bits of a hash whose low half is given; of the widest vector unit.
+  bool (*probe_)(const uint64_t* block, uint32_t low) = nullptr;
 };
 
 }  // namespace kyrodb::engine

@@ -75,36 +75,39 @@ struct KeySpace::QuickLook {
   std::shared_ptr<const Run> from;  // when pages are missing: to load them
 };
 
-QuickFind KeySpace::LookInMemory(const SpaceVersion& version, const KeyProbe& probe, Lsn snapshot) {
+bool KeySpace::LookInMemory(const SpaceVersion& version, const KeyProbe& probe, Lsn snapshot,
+                            QuickFind* find) {
   std::optional<MemTable::Found> found = version.active->Get(probe.key, snapshot, probe.hash);
   for (size_t i = 0; !found && i < version.frozen.size(); ++i) {
     found = version.frozen[i]->Get(probe.key, snapshot, probe.hash);
   }
-  if (!found) return QuickFind{};
-  return {.outcome = QuickFind::Outcome::kFound,
-          .kind = found->kind,
-          .lsn = found->lsn,
-          .value = found->value};
+  if (!found) return false;
+  find->outcome = QuickFind::Outcome::kFound;
+  find->kind = found->kind;
+  find->lsn = found->lsn;
+  find->value = found->value;
+  return true;
 }
 
-KeySpace::QuickLook KeySpace::LookQuickly(const SpaceVersion& version, const KeyProbe& probe,
-                                          Lsn snapshot) const {
-  QuickLook look;
+void KeySpace::LookQuickly(const SpaceVersion& version, const KeyProbe& probe, Lsn snapshot,
+                           QuickLook* look) const {
   // The filters' lines come while the memtables are asked.
   version.active->Prefetch(probe.hash);
   for (const auto& run : version.runs) run->PrefetchFilter(probe);
   // The oldest run is the largest: most keys are there, and its lines are the farthest away.
   RunHint oldest;
   if (!version.runs.empty()) oldest = version.runs.back()->PrefetchCells(probe);
-  look.find = LookInMemory(version, probe, snapshot);
-  if (look.find.outcome == QuickFind::Outcome::kFound) return look;
-  for (const auto& run : version.runs) {
-    look.find = run->TryGet(probe, snapshot, run == version.runs.back() ? oldest : RunHint{});
-    if (look.find.outcome == QuickFind::Outcome::kAbsent) continue;
-    if (look.find.outcome == QuickFind::Outcome::kPagesMissing) look.from = run;
-    break;
+  if (LookInMemory(version, probe, snapshot, &look->find)) return;
+  look->find.outcome = QuickFind::Outcome::kAbsent;
+  const size_t count = version.runs.size();
+  const RunHint none;
+  for (size_t i = 0; i < count; ++i) {
+    const Run& run = *version.runs[i];
+    run.TryGet(probe, snapshot, i + 1 == count ? oldest : none, &look->find);
+    if (look->find.outcome == QuickFind::Outcome::kAbsent) continue;
+    if (look->find.outcome == QuickFind::Outcome::kPagesMissing) look->from = version.runs[i];
+    return;
   }
-  return look;
 }
 
 absl::StatusOr<bool> KeySpace::LoadMissing(const QuickLook& look) const {
@@ -125,7 +128,7 @@ absl::StatusOr<Lsn> KeySpace::Get(absl::string_view key, Lsn snapshot, std::stri
     QuickLook look;
     {
       const Epochs::Guard guard = context_.buffer_pool.epochs().Enter();
-      look = LookQuickly(*current_.load(std::memory_order_seq_cst), probe, snapshot);
+      LookQuickly(*current_.load(std::memory_order_seq_cst), probe, snapshot, &look);
       if (look.find.outcome == QuickFind::Outcome::kAbsent) return 0;
       if (look.find.outcome == QuickFind::Outcome::kFound) {
         if (look.find.kind == EntryKind::kDelete) return 0;
@@ -181,8 +184,9 @@ absl::Status KeySpace::MultiGet(
         for (const auto& run : version.runs) run->PrefetchFilter(probes[i]);
       }
       for (uint32_t i = 0; i < count; ++i) {
-        finds[i] = LookInMemory(version, probes[i], snapshot);
-        if (finds[i].outcome == QuickFind::Outcome::kAbsent) open[open_count++] = i;
+        if (LookInMemory(version, probes[i], snapshot, &finds[i])) continue;
+        finds[i].outcome = QuickFind::Outcome::kAbsent;
+        open[open_count++] = i;
       }
       for (const auto& run : version.runs) {
         if (open_count == 0) break;

@@ -144,11 +144,13 @@ class KeySpace {
  private:
   // The version before is given up when its last reader has left.
   void SetVersion(std::shared_ptr<const SpaceVersion> version) ABSL_LOCKS_EXCLUDED(mutex_);
-  // What the memtables say; `kAbsent` when they do not know the key. Inside of the epochs.
-  static QuickFind LookInMemory(const SpaceVersion& version, const KeyProbe& probe, Lsn snapshot);
+  // What the memtables say; false when they do not know the key. Inside of the epochs.
+  static bool LookInMemory(const SpaceVersion& version, const KeyProbe& probe, Lsn snapshot,
+                           QuickFind* find);
   // One look-up through all sources, as far as pages in memory tell. Inside of the epochs.
   struct QuickLook;
-  QuickLook LookQuickly(const SpaceVersion& version, const KeyProbe& probe, Lsn snapshot) const;
+  void LookQuickly(const SpaceVersion& version, const KeyProbe& probe, Lsn snapshot,
+                   QuickLook* look) const;
   // Brings in what `look` missed; false when only a careful look-up can tell. Outside of the
   // epochs.
   absl::StatusOr<bool> LoadMissing(const QuickLook& look) const;

@@ -235,16 +235,15 @@ bool Run::MayContain(const KeyProbe& probe, Lsn snapshot, absl::string_view* res
   return true;
 }
 
-QuickFind Run::TryGet(const KeyProbe& probe, Lsn snapshot, const RunHint& hint) const {
-  QuickFind find;
+void Run::TryGet(const KeyProbe& probe, Lsn snapshot, const RunHint& hint, QuickFind* find) const {
   absl::string_view rest;
-  if (!MayContain(probe, snapshot, &rest)) return find;
-  if (footer_.hash.size_bytes > 0) {
-    FindByHash(rest, probe.hash, snapshot, &find);
+  if (!MayContain(probe, snapshot, &rest)) {
+    find->outcome = QuickFind::Outcome::kAbsent;
+  } else if (footer_.hash.size_bytes > 0) {
+    FindByHash(rest, probe.hash, snapshot, find);
   } else {
-    FindByModel(rest, snapshot, hint, &find);
+    FindByModel(rest, snapshot, hint, find);
   }
-  return find;
 }
 
 void Run::TryGetBatch(std::span<const KeyProbe> probes, std::span<const uint32_t> wanted,
@@ -260,7 +259,7 @@ void Run::TryGetBatch(std::span<const KeyProbe> probes, std::span<const uint32_t
   std::array<Item, kBatchMax> items;
   size_t count = 0;
   for (const uint32_t index : wanted) {
-    finds[index] = QuickFind{};
+    finds[index].outcome = QuickFind::Outcome::kAbsent;
     if (MayContain(probes[index], snapshot, &items[count].rest)) items[count++].index = index;
   }
   if (footer_.hash.size_bytes > 0) {

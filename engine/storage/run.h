@@ -37,7 +37,7 @@ struct KeyProbe {
 // What a look-up that never waits has found.
 struct QuickFind {
   enum class Outcome {
-    kAbsent,
+    kAbsent,  // the other members are not set
     kFound,
     kPagesMissing,  // load them, then ask again
     kAskCarefully,  // only `Get` can tell: something is damaged, or lies too far apart
@@ -85,7 +85,7 @@ class Run : public std::enable_shared_from_this<Run>, private PageSource {
   RunHint PrefetchCells(const KeyProbe& probe) const;
   // The newest version of the key with an LSN of at most `snapshot`, as far as pages in memory
   // tell. The caller is inside of the pool's epochs.
-  QuickFind TryGet(const KeyProbe& probe, Lsn snapshot, const RunHint& hint = {}) const;
+  void TryGet(const KeyProbe& probe, Lsn snapshot, const RunHint& hint, QuickFind* find) const;
   // The same for up to `kBatchMax` keys, whose cache misses overlap: sets finds[i] for each i of
   // `wanted`.
   static constexpr size_t kBatchMax = 16;

@@ -75,7 +75,8 @@ void Read(const std::string& bytes) {
     for (const Lsn snapshot : {Lsn{4}, Lsn{5}, kLsnMax}) {
       (*run)->Get(key, snapshot).status().IgnoreError();
       const Epochs::Guard guard = pool.epochs().Enter();
-      (*run)->TryGet(KeyProbe(key), snapshot);
+      QuickFind find;
+      (*run)->TryGet(KeyProbe(key), snapshot, {}, &find);
     }
     (*run)->LatestLsn(key).status().IgnoreError();
     (*run)->KeyBefore(key).status().IgnoreError();

@@ -86,7 +86,7 @@ inline absl::StatusOr<std::optional<FoundVersion>> QuickGet(BufferPool& pool, co
     QuickFind find;
     {
       const Epochs::Guard guard = pool.epochs().Enter();
-      find = run.TryGet(probe, snapshot);
+      run.TryGet(probe, snapshot, {}, &find);
       if (find.outcome == QuickFind::Outcome::kAbsent) return std::nullopt;
       if (find.outcome == QuickFind::Outcome::kFound) {
         return FoundVersion{.kind = find.kind, .lsn = find.lsn, .value = std::string(find.value)};
