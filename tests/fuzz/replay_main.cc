@@ -1,5 +1,6 @@
 // Goal:   every fuzz target is exercised in every test run, without clang.
-// Method: first the files of the corpus folder given as argument, as they are; then, for two
+// Method: first the files of the corpus folder given as argument, as they are; then, for two (with
+//         KYRO_LONG sixty, or KYRO_FUZZ_SECONDS)
 //         seconds, inputs that are a function of (seed, number): random bytes, and corpus files or
 //         earlier inputs with bytes flipped, cut, repeated or replaced by telling values. A crash
 //         prints seed and number; KYRO_FUZZ_SEED and KYRO_FUZZ_INPUT replay that one input.
@@ -137,7 +138,9 @@ int main(int argc, char** argv) {
   }
   prepare("input", 0);
   Run("");
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(2);
+  const uint64_t seconds =
+      FromEnvironment("KYRO_FUZZ_SECONDS", std::getenv("KYRO_LONG") == nullptr ? 2 : 60);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
   uint64_t number = 0;
   while (std::chrono::steady_clock::now() < end) {
     prepare("input", number);
