@@ -17,6 +17,8 @@ struct Change {
   ObjectId space = kCatalogSpace;
   std::string key;
   std::optional<std::string> value;  // nullopt: the key was deleted
+  // When the value expires, if it does. Expiry itself is no change: nothing is written then.
+  std::optional<int64_t> expires_at_micros = std::nullopt;
 };
 
 // Rows that came in bulk: they stand in no commit record, so they are not listed one by one. A

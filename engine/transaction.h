@@ -4,12 +4,16 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "engine/iterator.h"
+#include "engine/merge.h"
 #include "engine/nearest.h"
 #include "engine/schema.h"
 
@@ -35,6 +39,35 @@ enum class IsolationLevel {
   kSerializable,
 };
 
+struct PutOptions {
+  // When the value expires, in microseconds of the database's wall clock; it is absent for
+  // transactions that begin then or later. Expired values take space until runs are merged.
+  std::optional<int64_t> expires_at_micros;
+};
+
+// A value with what is known of it.
+struct Versioned {
+  std::string value;
+  Lsn lsn = 0;  // of the commit that wrote it; 0 for a write of the transaction itself
+  std::optional<int64_t> expires_at_micros;
+};
+
+// What a conditional write expects to find.
+struct Expectation {
+  enum class Kind { kAbsent, kPresent, kLsn, kValue };
+  static Expectation Absent() { return {.kind = Kind::kAbsent}; }
+  static Expectation Present() { return {.kind = Kind::kPresent}; }
+  // Present, and written by this commit.
+  static Expectation AtLsn(Lsn lsn) { return {.kind = Kind::kLsn, .lsn = lsn}; }
+  static Expectation Value(std::string value) {
+    return {.kind = Kind::kValue, .value = std::move(value)};
+  }
+
+  Kind kind = Kind::kAbsent;
+  Lsn lsn = 0;
+  std::string value;
+};
+
 // Nothing is visible to others before `Commit` returns.
 //
 // Errors:         `NotFound` for an unknown table; `FailedPrecondition` after Commit or Rollback,
@@ -58,8 +91,31 @@ class Transaction {
   // Later writes of this transaction may or may not be seen by an iterator that is already open.
   virtual absl::StatusOr<std::unique_ptr<Iterator>> Scan(ObjectId space, const KeyRange& range,
                                                          const ScanOptions& options = {}) = 0;
-  virtual absl::Status Put(ObjectId space, absl::string_view key, absl::string_view value) = 0;
+  // The same with the commit that wrote it, for `PutIf`.
+  virtual absl::StatusOr<std::optional<Versioned>> GetVersioned(ObjectId space,
+                                                                absl::string_view key) = 0;
+  // Sets `values` to one for each of `keys`, in their order.
+  virtual absl::Status MultiGet(ObjectId space, std::span<const absl::string_view> keys,
+                                std::vector<std::optional<std::string>>* values) = 0;
+  virtual absl::Status Put(ObjectId space, absl::string_view key, absl::string_view value,
+                           const PutOptions& options = {}) = 0;
   virtual absl::Status Delete(ObjectId space, absl::string_view key) = 0;
+
+  // Writes when the newest committed state of the key, at the moment of the commit and whatever
+  // the snapshot, is as expected; else `Commit` fails with `FailedPrecondition`, which says what
+  // was found. After another write of this transaction to the key it is that write which is
+  // compared, at once.
+  virtual absl::Status PutIf(ObjectId space, absl::string_view key, const Expectation& expected,
+                             absl::string_view value, const PutOptions& options = {}) = 0;
+  virtual absl::Status DeleteIf(ObjectId space, absl::string_view key,
+                                const Expectation& expected) = 0;
+  // Changes the newest value, at the moment of the commit: merges of concurrent transactions do not
+  // conflict, none is lost, and the log holds what came of them. An expiry stays. Reading the key
+  // in this transaction works the value out on the snapshot and makes it a plain write, which
+  // conflicts as others do: what was read is what is committed.
+  // `Commit` fails as `ApplyMerge` does, with the table's name.
+  virtual absl::Status Merge(ObjectId space, absl::string_view key, MergeOperator op,
+                             absl::string_view operand) = 0;
 
   // The rows nearest to `request.query` for which `filter` holds, this transaction's own writes
   // included. `InvalidArgument` when the dimensions differ from the column's.

@@ -35,9 +35,10 @@ absl::Status Applier::Apply(Lsn lsn, absl::string_view record) {
       if (known && indexes_ != nullptr) slots = indexes_->OfTable(operation.space);
     }
     if (space == nullptr) return absl::OkStatus();
-    space->Apply(lsn, operation.is_delete ? EntryKind::kDelete : EntryKind::kPut, operation.key,
-                 operation.value);
-    for (const auto& slot : slots) slot->Apply(lsn, operation.key, operation.value);
+    space->Apply(lsn, operation.kind(), operation.key, operation.value);
+    for (const auto& slot : slots) {
+      slot->Apply(lsn, operation.key, ValueOf(operation.kind(), operation.value));
+    }
     if (operation.space != kCatalogSpace) return absl::OkStatus();
     const std::optional<ObjectId> table = ParseTableKey(operation.key);
     if (!table.has_value()) return absl::OkStatus();

@@ -1,6 +1,7 @@
 #include "engine/core/batch_commit.h"
 
 #include "absl/strings/str_cat.h"
+#include "engine/base/coding.h"
 #include "engine/base/status.h"
 #include "engine/core/catalog_codec.h"
 #include "engine/iterator.h"
@@ -37,6 +38,71 @@ absl::StatusOr<bool> BatchCommit::IsChanged(ObjectId space_id, absl::string_view
   if (space == nullptr) return false;
   KYRO_ASSIGN_OR_RETURN(const Lsn latest, space->LatestLsn(key, snapshot_));
   return latest > snapshot_;
+}
+
+const Write* BatchCommit::FindEffect(ObjectId space, absl::string_view key) const {
+  const Write* write = writes_->Find(space, key);
+  if (write == nullptr || write->pending == nullptr) return write;
+  const auto resolved = resolved_.find(write);
+  return resolved == resolved_.end() ? write : &resolved->second;
+}
+
+absl::StatusOr<BatchCommit::Newest> BatchCommit::FindNewest(ObjectId space_id,
+                                                            absl::string_view key, Lsn lsn,
+                                                            Unapplied unapplied) const {
+  const WallMicros now = context_->views->CurrentNow();
+  Newest newest;
+  // The latest first; most keys were not written by any of them.
+  const Lsn first_lsn = lsn - unapplied.size();
+  if (context_->recent->LastWrite(space_id, key) >= first_lsn) {
+    for (size_t i = unapplied.size(); i-- > 0;) {
+      const auto& earlier = *static_cast<const BatchCommit*>(unapplied[i]);
+      if (earlier.LoadsTable(space_id) && earlier.WritesKey(space_id, key)) {
+        return absl::AbortedError("the key is being loaded in bulk");
+      }
+      const Write* const write = earlier.FindEffect(space_id, key);
+      if (write == nullptr) continue;
+      if (!IsVisible(write->kind(), write->value, now)) return newest;
+      newest.lsn = first_lsn + i;
+      newest.value = std::string(ValueOf(write->kind(), write->value));
+      if (write->expires) newest.expiry = ExpiryOf(write->value);
+      return newest;
+    }
+  }
+  const std::shared_ptr<KeySpace> space = context_->spaces->Find(space_id, ~Lsn{0} - 1);
+  if (space == nullptr) return newest;
+  KYRO_ASSIGN_OR_RETURN(newest.lsn,
+                        space->Get(key, ~Lsn{0} - 1, &newest.value, now, &newest.expiry));
+  return newest;
+}
+
+absl::Status BatchCommit::ResolvePending(Lsn lsn, Unapplied unapplied) {
+  for (const auto& [space, writes] : writes_->spaces()) {
+    for (const auto& [key, write] : *writes) {
+      if (write.pending == nullptr) continue;
+      KYRO_ASSIGN_OR_RETURN(Newest newest, FindNewest(space, key, lsn, unapplied));
+      std::optional<absl::string_view> value;
+      if (newest.lsn > 0) value = newest.value;
+      const std::string where = absl::StrCat("table ", NameOf(*base_, space));
+      if (write.pending->expectation.has_value()) {
+        KYRO_RETURN_IF_ERROR(
+            Annotate(CheckExpectation(*write.pending->expectation, value, newest.lsn), where));
+      }
+      if (!write.is_merge()) continue;
+      for (const MergeStep& step : write.pending->merges) {
+        absl::StatusOr<std::string> next = ApplyMerge(step.op, value, step.operand);
+        if (!next.ok()) return Annotate(next.status(), where);
+        newest.value = *std::move(next);
+        value = newest.value;
+      }
+      Write& effect = resolved_[&write];
+      effect.expires = newest.expiry.has_value();
+      if (effect.expires) PutFixed64(&effect.value, static_cast<uint64_t>(*newest.expiry));
+      effect.value.append(newest.value);
+    }
+  }
+  record_ = writes_->EncodeRecord(resolved_);
+  return absl::OkStatus();
 }
 
 absl::Status BatchCommit::ValidateTable(ObjectId table, Unapplied unapplied) const {
@@ -130,6 +196,7 @@ absl::Status BatchCommit::Prepare(Lsn lsn, std::span<wal::CommitRequest* const> 
   for (const auto& [space, writes] : writes_->spaces()) {
     if (space != kCatalogSpace) KYRO_RETURN_IF_ERROR(ValidateTable(space, unapplied));
     for (const auto& [key, write] : *writes) {
+      if (write.pending != nullptr && !write.pending->validated) continue;
       KYRO_ASSIGN_OR_RETURN(const bool changed, IsChanged(space, key, unapplied));
       if (!changed) continue;
       return absl::AbortedError(space == kCatalogSpace
@@ -140,6 +207,7 @@ absl::Status BatchCommit::Prepare(Lsn lsn, std::span<wal::CommitRequest* const> 
     }
   }
   KYRO_RETURN_IF_ERROR(ValidateReads(lsn, unapplied));
+  if (writes_->has_pending()) KYRO_RETURN_IF_ERROR(ResolvePending(lsn, unapplied));
   for (const auto& [space, writes] : writes_->spaces()) {
     for (const auto& [key, write] : *writes) context_->recent->Note(space, key, lsn);
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -45,7 +46,7 @@ class BatchCommit : public wal::CommitRequest {
         base_(std::move(base)),
         writes_(writes),
         reads_(reads),
-        record_(writes->EncodeRecord()) {}
+        record_(writes->has_pending() ? std::string() : writes->EncodeRecord()) {}
 
   absl::Status Prepare(Lsn lsn, std::span<wal::CommitRequest* const> unapplied) override;
   absl::string_view record() const override { return record_; }
@@ -75,6 +76,18 @@ class BatchCommit : public wal::CommitRequest {
   // Whether a commit after the snapshot wrote the key: one of `unapplied`, or one that is applied.
   absl::StatusOr<bool> IsChanged(ObjectId space_id, absl::string_view key,
                                  Unapplied unapplied) const;
+  // The newest state of a key, unapplied commits included.
+  struct Newest {
+    Lsn lsn = 0;  // 0: there is nothing
+    std::string value;
+    std::optional<WallMicros> expiry;
+  };
+  absl::StatusOr<Newest> FindNewest(ObjectId space_id, absl::string_view key, Lsn lsn,
+                                    Unapplied unapplied) const;
+  // What this commit does to a key; null when nothing. After a successful `Prepare`.
+  const Write* FindEffect(ObjectId space, absl::string_view key) const;
+  // Checks what conditional writes expect, works out merges, and makes the record.
+  absl::Status ResolvePending(Lsn lsn, Unapplied unapplied);
   absl::Status ReadConflict(ObjectId space) const;
   absl::Status ValidateReads(Lsn lsn, Unapplied unapplied) const;
   // Without the history of commits: looks for versions of what was read.
@@ -85,7 +98,8 @@ class BatchCommit : public wal::CommitRequest {
   const std::shared_ptr<const Catalog> base_;  // when the transaction began
   const WriteSet* const writes_;
   const ReadSet* const reads_;  // null: nothing that needs validation
-  const std::string record_;
+  ResolvedWrites resolved_;
+  std::string record_;
 };
 
 }  // namespace kyrodb::engine

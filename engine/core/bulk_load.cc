@@ -60,7 +60,7 @@ BulkLoaderImpl::BulkLoaderImpl(const BulkLoadContext* context, ObjectId table)
 
 BulkLoaderImpl::~BulkLoaderImpl() {
   Abandon();
-  context_->views->Release(view_.snapshot);
+  context_->views->Release(view_);
 }
 
 void BulkLoaderImpl::Abandon() {

@@ -24,7 +24,10 @@ absl::StatusOr<std::optional<CommittedChanges>> ChangeFeedImpl::Next(absl::Durat
   }
   KYRO_RETURN_IF_ERROR(VisitRecord(entry->record, [&](const RecordOperation& operation) {
     Change change{.space = operation.space, .key = std::string(operation.key), .value = {}};
-    if (!operation.is_delete) change.value = std::string(operation.value);
+    if (!operation.is_delete) {
+      change.value = std::string(ValueOf(operation.kind(), operation.value));
+      if (operation.expires) change.expires_at_micros = ExpiryOf(operation.value);
+    }
     committed.changes.push_back(std::move(change));
     return absl::OkStatus();
   }));

@@ -58,7 +58,9 @@ absl::Status Checkpointer::PublishEpoch(uint64_t epoch) {
 // Deletes that a vector index segment has not seen, or will not have seen when it is first saved,
 // must stay to be found at the next open.
 RetentionPolicy Checkpointer::PolicyFor(ObjectId space) const {
-  RetentionPolicy policy{.snapshots = context_.views->Live(), .tombstone_floor = kLsnMax};
+  RetentionPolicy policy{.snapshots = context_.views->Live(),
+                         .tombstone_floor = kLsnMax,
+                         .expired_until = context_.views->OldestNow()};
   for (const auto& slot : context_.indexes->OfTable(space)) {
     const SegmentFile file = slot->persisted();
     Lsn covers = kLsnMax;

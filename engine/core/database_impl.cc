@@ -192,7 +192,7 @@ absl::Status DatabaseImpl::LoadCatalog() {
   KYRO_RETURN_IF_ERROR(Annotate(records->status(), "catalog"));
   for (const auto& table : catalog.tables()) spaces_->GetOrCreate(table->id);
   views_ = std::make_unique<Views>(state_.checkpoint_lsn,
-                                   std::make_shared<const Catalog>(std::move(catalog)));
+                                   std::make_shared<const Catalog>(std::move(catalog)), clock_);
   return absl::OkStatus();
 }
 

@@ -96,7 +96,7 @@ absl::Status IndexSlot::Build(
   };
   absl::StatusOr<std::shared_ptr<IndexedColumn>> column = build();
   if (!column.ok()) {
-    views.Release(view.snapshot);
+    views.Release(view);
     return column.status();
   }
   run_exclusive([&] {
@@ -110,7 +110,7 @@ absl::Status IndexSlot::Build(
     persisted_change_count_ = 0;
   });
   // Held until now, so that no merge has dropped a delete that this index had yet to see.
-  views.Release(view.snapshot);
+  views.Release(view);
   return absl::OkStatus();
 }
 

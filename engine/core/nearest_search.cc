@@ -129,13 +129,15 @@ absl::StatusOr<NearestAnswer> TransactionImpl::Nearest(const NearestRequest& req
   KYRO_ASSIGN_OR_RETURN(const std::shared_ptr<KeySpace> committed, CommittedSpace(request.table));
   if (committed == nullptr) return scan_exactly("the table is not committed yet");
 
+  KYRO_RETURN_IF_ERROR(ResolveMerges(request.table, KeyRange{}));
   // Own writes replace committed rows of the same key, so as many more candidates are needed.
   const std::shared_ptr<const SpaceWrites> own = writes_.FindSpace(request.table);
   const size_t own_count = own == nullptr ? 0 : own->size();
   Ranking ranking(request.limit);
   if (own != nullptr) {
     for (const auto& [key, write] : *own) {
-      if (!write.is_delete) KYRO_RETURN_IF_ERROR(consider(ranking, key, write.value));
+      if (!IsVisible(write.kind(), write.value, view_.now)) continue;
+      KYRO_RETURN_IF_ERROR(consider(ranking, key, ValueOf(write.kind(), write.value)));
     }
   }
 
@@ -152,7 +154,8 @@ absl::StatusOr<NearestAnswer> TransactionImpl::Nearest(const NearestRequest& req
     for (const IndexCandidate& candidate : found.candidates) {
       if (!seen.insert(candidate.key).second) continue;
       if (own != nullptr && own->contains(candidate.key)) continue;
-      KYRO_ASSIGN_OR_RETURN(const Lsn lsn, committed->Get(candidate.key, view_.snapshot, &row));
+      KYRO_ASSIGN_OR_RETURN(const Lsn lsn,
+                            committed->Get(candidate.key, view_.snapshot, &row, view_.now));
       if (lsn == 0) continue;
       const size_t before = statistics.filtered_out;
       KYRO_RETURN_IF_ERROR(consider(ranking, candidate.key, row));

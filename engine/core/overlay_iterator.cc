@@ -9,8 +9,9 @@ namespace {
 class OverlayIterator final : public Iterator {
  public:
   OverlayIterator(std::shared_ptr<const SpaceWrites> writes, std::unique_ptr<Iterator> committed,
-                  const KeyRange& range, const ScanOptions& options)
+                  const KeyRange& range, const ScanOptions& options, WallMicros now)
       : reverse_(options.reverse),
+        now_(now),
         writes_(std::move(writes)),
         committed_(std::move(committed)),
         own_begin_(writes_->lower_bound(range.begin)),
@@ -33,7 +34,7 @@ class OverlayIterator final : public Iterator {
 
   absl::string_view key() const override { return at_own_ ? own_->first : committed_->key(); }
   absl::string_view value() const override {
-    return at_own_ ? own_->second.value : committed_->value();
+    return at_own_ ? ValueOf(own_->second.kind(), own_->second.value) : committed_->value();
   }
   Lsn lsn() const override { return at_own_ ? 0 : committed_->lsn(); }
   absl::Status status() const override {
@@ -72,7 +73,7 @@ class OverlayIterator final : public Iterator {
         committed_->Next();
         continue;
       }
-      if (has_own && order < 0 && own_->second.is_delete) {
+      if (has_own && order < 0 && !IsVisible(own_->second.kind(), own_->second.value, now_)) {
         StepOwn();
         continue;
       }
@@ -83,6 +84,7 @@ class OverlayIterator final : public Iterator {
   }
 
   const bool reverse_;
+  const WallMicros now_;
   const std::shared_ptr<const SpaceWrites> writes_;
   const std::unique_ptr<Iterator> committed_;
   SpaceWrites::const_iterator own_begin_;
@@ -96,8 +98,10 @@ class OverlayIterator final : public Iterator {
 
 std::unique_ptr<Iterator> NewOverlayIterator(std::shared_ptr<const SpaceWrites> writes,
                                              std::unique_ptr<Iterator> committed,
-                                             const KeyRange& range, const ScanOptions& options) {
-  return std::make_unique<OverlayIterator>(std::move(writes), std::move(committed), range, options);
+                                             const KeyRange& range, const ScanOptions& options,
+                                             WallMicros now) {
+  return std::make_unique<OverlayIterator>(std::move(writes), std::move(committed), range, options,
+                                           now);
 }
 
 }  // namespace kyrodb::engine

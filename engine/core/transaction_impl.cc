@@ -115,14 +115,17 @@ absl::StatusOr<bool> TransactionImpl::Get(ObjectId space, absl::string_view key,
   KYRO_RETURN_IF_ERROR(CheckOpen());
   KYRO_ASSIGN_OR_RETURN(const KeySpace* committed, ReadSpace(space));
   if (!writes_.empty()) {
-    if (const Write* write = writes_.Find(space, key)) {
-      if (!write->is_delete) *value = write->value;
-      return !write->is_delete;
+    KYRO_ASSIGN_OR_RETURN(const Write* write, OwnWrite(space, key));
+    if (write != nullptr) {
+      if (!IsVisible(write->kind(), write->value, view_.now)) return false;
+      const absl::string_view own = ValueOf(write->kind(), write->value);
+      value->assign(own.data(), own.size());
+      return true;
     }
   }
   if (committed == nullptr) return false;
   if (reads_.has_value()) reads_->AddKey(space, key);
-  KYRO_ASSIGN_OR_RETURN(const Lsn lsn, committed->Get(key, view_.snapshot, value));
+  KYRO_ASSIGN_OR_RETURN(const Lsn lsn, committed->Get(key, view_.snapshot, value, view_.now));
   return lsn > 0;
 }
 
@@ -140,12 +143,15 @@ absl::StatusOr<std::unique_ptr<Iterator>> TransactionImpl::Scan(ObjectId space,
   KYRO_RETURN_IF_ERROR(CheckOpen());
   KYRO_ASSIGN_OR_RETURN(const std::shared_ptr<KeySpace> committed, CommittedSpace(space));
   std::unique_ptr<Iterator> iterator =
-      committed == nullptr ? nullptr : committed->NewIterator(range, view_.snapshot, options);
+      committed == nullptr ? nullptr
+                           : committed->NewIterator(range, view_.snapshot, options, view_.now);
+  KYRO_RETURN_IF_ERROR(ResolveMerges(space, range));
   const bool is_committed = iterator != nullptr;
   std::shared_ptr<const SpaceWrites> writes = writes_.FindSpace(space);
   if (writes != nullptr || !is_committed) {
     if (writes == nullptr) writes = std::make_shared<SpaceWrites>();
-    iterator = NewOverlayIterator(std::move(writes), std::move(iterator), range, options);
+    iterator =
+        NewOverlayIterator(std::move(writes), std::move(iterator), range, options, view_.now);
   }
   if (!reads_.has_value() || !is_committed) return iterator;
   return reads_->Track(space, range, options, std::move(iterator));
@@ -170,21 +176,201 @@ absl::Status TransactionImpl::CheckWritable(ObjectId space, absl::string_view ke
   return absl::OkStatus();
 }
 
-absl::Status TransactionImpl::Put(ObjectId space, absl::string_view key, absl::string_view value) {
-  if (space == kCatalogSpace) {
-    return absl::InvalidArgumentError("the catalog's key space is written by definitions only");
+namespace {
+
+Write MakePut(absl::string_view value, const PutOptions& options) {
+  Write write;
+  if (options.expires_at_micros.has_value()) {
+    write.expires = true;
+    PutFixed64(&write.value, static_cast<uint64_t>(*options.expires_at_micros));
   }
-  KYRO_RETURN_IF_ERROR(CheckWritable(space, key, value.size()));
-  writes_.Put(space, key, {.is_delete = false, .value = std::string(value)});
+  write.value.append(value.data(), value.size());
+  return write;
+}
+
+}  // namespace
+
+absl::StatusOr<std::optional<Versioned>> TransactionImpl::GetVersioned(ObjectId space,
+                                                                       absl::string_view key) {
+  KYRO_RETURN_IF_ERROR(CheckOpen());
+  KYRO_ASSIGN_OR_RETURN(const KeySpace* committed, ReadSpace(space));
+  KYRO_ASSIGN_OR_RETURN(const Write* write, OwnWrite(space, key));
+  if (write != nullptr) {
+    if (!IsVisible(write->kind(), write->value, view_.now)) return std::nullopt;
+    Versioned found{.value = std::string(ValueOf(write->kind(), write->value))};
+    if (write->expires) found.expires_at_micros = ExpiryOf(write->value);
+    return found;
+  }
+  if (committed == nullptr) return std::nullopt;
+  if (reads_.has_value()) reads_->AddKey(space, key);
+  Versioned found;
+  KYRO_ASSIGN_OR_RETURN(found.lsn, committed->Get(key, view_.snapshot, &found.value, view_.now,
+                                                  &found.expires_at_micros));
+  if (found.lsn == 0) return std::nullopt;
+  return found;
+}
+
+absl::Status TransactionImpl::MultiGet(ObjectId space, std::span<const absl::string_view> keys,
+                                       std::vector<std::optional<std::string>>* values) {
+  KYRO_RETURN_IF_ERROR(CheckOpen());
+  KYRO_ASSIGN_OR_RETURN(const KeySpace* committed, ReadSpace(space));
+  values->assign(keys.size(), std::nullopt);
+  const auto take = [values](size_t index, Lsn, absl::string_view value) {
+    (*values)[index] = std::string(value);
+  };
+  if (writes_.empty() && !reads_.has_value()) {
+    if (committed == nullptr) return absl::OkStatus();
+    return committed->MultiGet(keys, view_.snapshot, take, view_.now);
+  }
+  // Own writes are taken out of what the space is asked for.
+  std::vector<absl::string_view> rest;
+  std::vector<size_t> indexes;
+  for (size_t i = 0; i < keys.size(); ++i) {
+    KYRO_ASSIGN_OR_RETURN(const Write* write, OwnWrite(space, keys[i]));
+    if (write == nullptr) {
+      if (reads_.has_value() && committed != nullptr) reads_->AddKey(space, keys[i]);
+      rest.push_back(keys[i]);
+      indexes.push_back(i);
+    } else if (IsVisible(write->kind(), write->value, view_.now)) {
+      (*values)[i] = std::string(ValueOf(write->kind(), write->value));
+    }
+  }
+  if (committed == nullptr) return absl::OkStatus();
+  return committed->MultiGet(
+      rest, view_.snapshot,
+      [&](size_t index, Lsn lsn, absl::string_view value) { take(indexes[index], lsn, value); },
+      view_.now);
+}
+
+absl::StatusOr<const Write*> TransactionImpl::OwnWrite(ObjectId space, absl::string_view key) {
+  const Write* write = writes_.Find(space, key);
+  if (write == nullptr || !write->is_merge()) return write;
+  KYRO_ASSIGN_OR_RETURN(const KeySpace* committed, ReadSpace(space));
+  std::string value;
+  std::optional<WallMicros> expiry;
+  std::optional<absl::string_view> base;
+  if (committed != nullptr) {
+    KYRO_ASSIGN_OR_RETURN(const Lsn lsn,
+                          committed->Get(key, view_.snapshot, &value, view_.now, &expiry));
+    if (lsn > 0) base = value;
+  }
+  for (const MergeStep& step : write->pending->merges) {
+    KYRO_ASSIGN_OR_RETURN(value, ApplyMerge(step.op, base, step.operand));
+    base = value;
+  }
+  writes_.Put(space, key, MakePut(value, {.expires_at_micros = expiry}));
+  return writes_.Find(space, key);
+}
+
+absl::Status TransactionImpl::ResolveMerges(ObjectId space, const KeyRange& range) {
+  if (!writes_.has_pending()) return absl::OkStatus();
+  const std::shared_ptr<const SpaceWrites> writes = writes_.FindSpace(space);
+  if (writes == nullptr) return absl::OkStatus();
+  for (auto it = writes->lower_bound(range.begin);
+       it != writes->end() && (range.end.empty() || it->first < range.end); ++it) {
+    if (it->second.is_merge()) KYRO_RETURN_IF_ERROR(OwnWrite(space, it->first).status());
+  }
   return absl::OkStatus();
 }
 
-absl::Status TransactionImpl::Delete(ObjectId space, absl::string_view key) {
+absl::Status TransactionImpl::PutRow(ObjectId space, absl::string_view key, Write write) {
   if (space == kCatalogSpace) {
     return absl::InvalidArgumentError("the catalog's key space is written by definitions only");
   }
-  KYRO_RETURN_IF_ERROR(CheckWritable(space, key, 0));
-  writes_.Put(space, key, {.is_delete = true, .value = {}});
+  KYRO_RETURN_IF_ERROR(CheckWritable(space, key, write.value.size()));
+  if (writes_.has_pending()) {
+    // What an earlier conditional write of the key expects must still hold.
+    const Write* own = writes_.Find(space, key);
+    if (own != nullptr && own->pending != nullptr && own->pending->expectation.has_value()) {
+      auto pending = std::make_shared<PendingWrite>();
+      pending->validated = true;
+      pending->expectation = own->pending->expectation;
+      write.pending = std::move(pending);
+    }
+  }
+  writes_.Put(space, key, std::move(write));
+  return absl::OkStatus();
+}
+
+absl::Status TransactionImpl::Put(ObjectId space, absl::string_view key, absl::string_view value,
+                                  const PutOptions& options) {
+  return PutRow(space, key, MakePut(value, options));
+}
+
+absl::Status TransactionImpl::Delete(ObjectId space, absl::string_view key) {
+  return PutRow(space, key, {.is_delete = true});
+}
+
+absl::Status TransactionImpl::PutRowIf(ObjectId space, absl::string_view key,
+                                       const Expectation& expected, Write write) {
+  if (space == kCatalogSpace) {
+    return absl::InvalidArgumentError("the catalog's key space is written by definitions only");
+  }
+  KYRO_RETURN_IF_ERROR(CheckWritable(space, key, write.value.size() + expected.value.size()));
+  KYRO_ASSIGN_OR_RETURN(const Write* own, OwnWrite(space, key));
+  if (own == nullptr) {
+    auto pending = std::make_shared<PendingWrite>();
+    pending->expectation = expected;
+    write.pending = std::move(pending);
+  } else {
+    const std::optional<absl::string_view> found =
+        IsVisible(own->kind(), own->value, view_.now)
+            ? std::optional<absl::string_view>(ValueOf(own->kind(), own->value))
+            : std::nullopt;
+    KYRO_RETURN_IF_ERROR(CheckExpectation(expected, found, 0));
+    write.pending = own->pending;
+  }
+  writes_.Put(space, key, std::move(write));
+  return absl::OkStatus();
+}
+
+absl::Status TransactionImpl::PutIf(ObjectId space, absl::string_view key,
+                                    const Expectation& expected, absl::string_view value,
+                                    const PutOptions& options) {
+  return PutRowIf(space, key, expected, MakePut(value, options));
+}
+
+absl::Status TransactionImpl::DeleteIf(ObjectId space, absl::string_view key,
+                                       const Expectation& expected) {
+  return PutRowIf(space, key, expected, {.is_delete = true});
+}
+
+absl::Status TransactionImpl::Merge(ObjectId space, absl::string_view key, MergeOperator op,
+                                    absl::string_view operand) {
+  if (space == kCatalogSpace) {
+    return absl::InvalidArgumentError("the catalog's key space is written by definitions only");
+  }
+  KYRO_RETURN_IF_ERROR(CheckOperand(op, operand));
+  KYRO_RETURN_IF_ERROR(CheckWritable(space, key, operand.size()));
+  const Write* own = writes_.Find(space, key);
+  if (own == nullptr || own->is_merge()) {
+    auto pending = own == nullptr ? std::make_shared<PendingWrite>()
+                                  : std::make_shared<PendingWrite>(*own->pending);
+    // Two steps of one operator are one, so that counting in a loop stays short.
+    absl::StatusOr<std::string> both = absl::NotFoundError("");
+    if (!pending->merges.empty() && pending->merges.back().op == op) {
+      both = ApplyMerge(op, pending->merges.back().operand, operand);
+    }
+    if (both.ok()) {
+      pending->merges.back().operand = *std::move(both);
+    } else {
+      pending->merges.push_back({op, std::string(operand)});
+    }
+    writes_.Put(space, key, {.pending = std::move(pending)});
+    return absl::OkStatus();
+  }
+  const bool visible = IsVisible(own->kind(), own->value, view_.now);
+  PutOptions options;
+  if (visible && own->expires) options.expires_at_micros = ExpiryOf(own->value);
+  KYRO_ASSIGN_OR_RETURN(
+      const std::string value,
+      ApplyMerge(op,
+                 visible ? std::optional<absl::string_view>(ValueOf(own->kind(), own->value))
+                         : std::nullopt,
+                 operand));
+  Write write = MakePut(value, options);
+  write.pending = own->pending;
+  writes_.Put(space, key, std::move(write));
   return absl::OkStatus();
 }
 
@@ -328,7 +514,7 @@ void TransactionImpl::Rollback() {
 
 void TransactionImpl::End() {
   open_ = false;
-  context_->views->Release(view_.snapshot);
+  context_->views->Release(view_);
   if (reads_.has_value()) context_->history->RemoveReader();
   reads_.reset();
   writes_ = WriteSet();

@@ -49,8 +49,19 @@ class TransactionImpl final : public Transaction {
   absl::StatusOr<bool> Get(ObjectId space, absl::string_view key, std::string* value) override;
   absl::StatusOr<std::unique_ptr<Iterator>> Scan(ObjectId space, const KeyRange& range,
                                                  const ScanOptions& options) override;
-  absl::Status Put(ObjectId space, absl::string_view key, absl::string_view value) override;
+  absl::StatusOr<std::optional<Versioned>> GetVersioned(ObjectId space,
+                                                        absl::string_view key) override;
+  absl::Status MultiGet(ObjectId space, std::span<const absl::string_view> keys,
+                        std::vector<std::optional<std::string>>* values) override;
+  absl::Status Put(ObjectId space, absl::string_view key, absl::string_view value,
+                   const PutOptions& options) override;
   absl::Status Delete(ObjectId space, absl::string_view key) override;
+  absl::Status PutIf(ObjectId space, absl::string_view key, const Expectation& expected,
+                     absl::string_view value, const PutOptions& options) override;
+  absl::Status DeleteIf(ObjectId space, absl::string_view key,
+                        const Expectation& expected) override;
+  absl::Status Merge(ObjectId space, absl::string_view key, MergeOperator op,
+                     absl::string_view operand) override;
 
   absl::StatusOr<NearestAnswer> Nearest(const NearestRequest& request, RowFilter filter) override;
 
@@ -68,6 +79,13 @@ class TransactionImpl final : public Transaction {
  private:
   absl::Status CheckOpen() const;
   absl::Status CheckWritable(ObjectId space, absl::string_view key, size_t value_bytes) const;
+  absl::Status PutRow(ObjectId space, absl::string_view key, Write write);
+  absl::Status PutRowIf(ObjectId space, absl::string_view key, const Expectation& expected,
+                        Write write);
+  // The own write of a key, merges worked out on the snapshot; null when there is none.
+  absl::StatusOr<const Write*> OwnWrite(ObjectId space, absl::string_view key);
+  // Works out the own merges of a range.
+  absl::Status ResolveMerges(ObjectId space, const KeyRange& range);
   absl::Status PutCatalog(absl::string_view key, absl::string_view value);
   // Null when the table was created by this transaction.
   absl::StatusOr<std::shared_ptr<KeySpace>> CommittedSpace(ObjectId space) const;

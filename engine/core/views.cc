@@ -1,21 +1,40 @@
 #include "engine/core/views.h"
 
+#include <algorithm>
+
 #include "engine/base/status.h"
 
 namespace kyrodb::engine {
 
 View Views::Acquire() {
   absl::MutexLock lock(&mutex_);
-  View view{visible(), catalog_};
-  ++readers_[view.snapshot];
+  View view{.snapshot = visible(), .now = Now(), .catalog = catalog_};
+  Readers& readers = readers_[view.snapshot];
+  if (readers.count++ == 0) readers.oldest_now = view.now;
   return view;
 }
 
-void Views::Release(Lsn snapshot) {
+void Views::Release(const View& view) {
   absl::MutexLock lock(&mutex_);
-  auto it = readers_.find(snapshot);
+  auto it = readers_.find(view.snapshot);
   KYRO_CHECK(it != readers_.end());
-  if (--it->second == 0) readers_.erase(it);
+  if (--it->second.count == 0) readers_.erase(it);
+}
+
+WallMicros Views::Now() const {
+  last_now_ = std::max(last_now_, clock_->WallMicros());
+  return last_now_;
+}
+
+WallMicros Views::CurrentNow() const {
+  absl::MutexLock lock(&mutex_);
+  return Now();
+}
+
+WallMicros Views::OldestNow() const {
+  absl::MutexLock lock(&mutex_);
+  // Readers of a later snapshot began later.
+  return readers_.empty() ? Now() : std::min(Now(), readers_.begin()->second.oldest_now);
 }
 
 void Views::Publish(Lsn lsn, std::shared_ptr<const Catalog> catalog) {
@@ -34,7 +53,7 @@ std::shared_ptr<const Catalog> Views::catalog() const {
 std::vector<Lsn> Views::Live() const {
   absl::MutexLock lock(&mutex_);
   std::vector<Lsn> live;
-  for (const auto& [lsn, count] : readers_) live.push_back(lsn);
+  for (const auto& [lsn, readers] : readers_) live.push_back(lsn);
   if (live.empty() || live.back() != visible()) live.push_back(visible());
   return live;
 }

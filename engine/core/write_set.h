@@ -1,28 +1,64 @@
 // What a transaction has written but not committed, and the bytes that a commit becomes in the log.
 //
-// Record format, version 1: u8 version; varint operation count; each operation: u8 kind (0 delete,
-// 1 put), varint key space, length-prefixed key, and for a put the length-prefixed value.
-// Rationale: effects only, grouped by key space and sorted by key. Replaying needs no schema.
+// Record format, version 2: u8 version; varint operation count; each operation: u8 kind (0 delete,
+// 1 put, 2 put that expires, 3 delete of a range), varint key space, length-prefixed key, and for a
+// put the length-prefixed value, which begins with the moment of its expiry (8 bytes, microseconds
+// since 1970) when it expires; for a range the key is its begin and the value its end, empty for
+// none. Version 1 has the kinds 0 and 1 only, and is still written when no others are needed, so
+// that an older program can read what an older program could have written.
+// Rationale: effects only, grouped by key space, of one space ranges first, then points sorted by
+// key: a point write of the same commit survives the delete of a range. Replaying needs no schema.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "engine/merge.h"
 #include "engine/schema.h"
+#include "engine/storage/entry.h"
+#include "engine/transaction.h"
 
 namespace kyrodb::engine {
 
+struct MergeStep {
+  MergeOperator op;
+  std::string operand;
+};
+
+// What the sequencer has to do before a write is a value.
+struct PendingWrite {
+  // Whether the write also conflicts with commits after the snapshot, as plain writes do.
+  bool validated = false;
+  // Must hold for the newest committed state of the key.
+  std::optional<Expectation> expectation;
+  // When there are any: the value is what they make of the newest one.
+  std::vector<MergeStep> merges;
+};
+
 struct Write {
   bool is_delete = false;
+  // The value begins with the moment of its expiry (`kExpiryBytes`).
+  bool expires = false;
   std::string value;
+  std::shared_ptr<const PendingWrite> pending = nullptr;  // null for most
+
+  bool is_merge() const { return pending != nullptr && !pending->merges.empty(); }
+  EntryKind kind() const {
+    return is_delete ? EntryKind::kDelete : expires ? EntryKind::kExpiringPut : EntryKind::kPut;
+  }
 };
+
+// What pending writes have come to, when the newest values are known.
+using ResolvedWrites = absl::flat_hash_map<const Write*, Write>;
 
 using SpaceWrites = absl::btree_map<std::string, Write>;
 
@@ -54,7 +90,11 @@ class WriteSet {
   // Whether it writes nothing but deletes and definitions.
   bool FreesSpace() const;
 
-  std::string EncodeRecord() const;
+  // Whether there may be writes that are pending.
+  bool has_pending() const { return has_pending_; }
+
+  // Writes in `resolved` take the place of those here; no merge may be left.
+  std::string EncodeRecord(const ResolvedWrites& resolved = {}) const;
 
  private:
   struct Undo {
@@ -70,14 +110,25 @@ class WriteSet {
   std::vector<Undo> undo_;
   uint64_t size_bytes_ = 0;
   uint64_t undo_bytes_ = 0;
+  bool has_pending_ = false;
 };
 
 struct RecordOperation {
-  ObjectId space;
-  bool is_delete;
+  ObjectId space = kCatalogSpace;
+  bool is_delete = false;
   absl::string_view key;
-  absl::string_view value;
+  absl::string_view value;  // as it is stored: of a put that expires with the moment in front
+  bool expires = false;
+
+  EntryKind kind() const {
+    return is_delete ? EntryKind::kDelete : expires ? EntryKind::kExpiringPut : EntryKind::kPut;
+  }
 };
+
+// OK when `found` (nullopt: nothing), written by commit `lsn`, is as expected; else
+// `FailedPrecondition`, which says what was found.
+absl::Status CheckExpectation(const Expectation& expected, std::optional<absl::string_view> found,
+                              Lsn lsn);
 
 // Calls `visit` for each operation of a commit's record. `DataLoss` when the bytes are no record
 // (operations before the damage have been visited), `Unimplemented` when a newer version wrote it.

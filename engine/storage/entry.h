@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "engine/base/coding.h"
 
 namespace kyrodb::engine {
 
@@ -15,8 +16,32 @@ using Lsn = uint64_t;
 inline constexpr Lsn kLsnMax = ~Lsn{0};
 
 // The numbers are part of the run format: never reuse one. There is room for 0 to 3.
-enum class EntryKind : uint8_t { kDelete = 0, kPut = 1 };
-inline constexpr EntryKind kEntryKindMax = EntryKind::kPut;
+enum class EntryKind : uint8_t {
+  kDelete = 0,
+  kPut = 1,
+  kExpiringPut = 2,  // the value begins with the moment of its expiry, 8 bytes, little-endian
+};
+inline constexpr EntryKind kEntryKindMax = EntryKind::kExpiringPut;
+
+// Units:  microseconds of the wall clock. Expired is what has an expiry at or before now.
+using WallMicros = int64_t;
+// For readers to whom nothing has expired.
+inline constexpr WallMicros kBeforeExpiry = INT64_MIN;
+inline constexpr size_t kExpiryBytes = 8;
+
+// Of an expiring put's stored value; one that is too short never expires and is empty.
+inline WallMicros ExpiryOf(absl::string_view stored) {
+  if (stored.size() < kExpiryBytes) return INT64_MAX;
+  return static_cast<WallMicros>(LoadFixed64(stored.data()));
+}
+// Whether a reader at `now` sees a value, which is then what `ValueOf` gives.
+inline bool IsVisible(EntryKind kind, absl::string_view stored, WallMicros now) {
+  return kind == EntryKind::kPut || (kind == EntryKind::kExpiringPut && ExpiryOf(stored) > now);
+}
+inline absl::string_view ValueOf(EntryKind kind, absl::string_view stored) {
+  if (kind != EntryKind::kExpiringPut) return stored;
+  return stored.substr(stored.size() < kExpiryBytes ? stored.size() : kExpiryBytes);
+}
 
 // All keys in [begin, end) were deleted by commit `lsn`; an empty `end` means no upper end.
 struct RangeDelete {

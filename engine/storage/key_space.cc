@@ -39,6 +39,19 @@ void Widen(RunWriterOptions* options, absl::string_view key) {
   }
 }
 
+// What a look-up found, as a reader at `now` sees it.
+Lsn TakeVisible(EntryKind kind, Lsn lsn, absl::string_view stored, WallMicros now,
+                std::string* value, std::optional<WallMicros>* expiry) {
+  if (!IsVisible(kind, stored, now)) return 0;
+  const absl::string_view found = ValueOf(kind, stored);
+  value->assign(found.data(), found.size());
+  if (expiry != nullptr) {
+    *expiry = std::nullopt;
+    if (kind == EntryKind::kExpiringPut) *expiry = ExpiryOf(stored);
+  }
+  return lsn;
+}
+
 }  // namespace
 
 KeySpace::KeySpace(uint32_t id, const StorageContext& context,
@@ -119,7 +132,8 @@ absl::StatusOr<bool> KeySpace::LoadMissing(const QuickLook& look) const {
   return true;
 }
 
-absl::StatusOr<Lsn> KeySpace::Get(absl::string_view key, Lsn snapshot, std::string* value) const {
+absl::StatusOr<Lsn> KeySpace::Get(absl::string_view key, Lsn snapshot, std::string* value,
+                                  WallMicros now, std::optional<WallMicros>* expiry) const {
   const KeyProbe probe(key);
   // Each round brings in what the one before missed: cells, record, value, of one run or two. When
   // that does not suffice, the pool is too small to keep it all until we come back.
@@ -131,24 +145,21 @@ absl::StatusOr<Lsn> KeySpace::Get(absl::string_view key, Lsn snapshot, std::stri
       LookQuickly(*current_.load(std::memory_order_seq_cst), probe, snapshot, &look);
       if (look.find.outcome == QuickFind::Outcome::kAbsent) return 0;
       if (look.find.outcome == QuickFind::Outcome::kFound) {
-        if (look.find.kind == EntryKind::kDelete) return 0;
-        value->assign(look.find.value.data(), look.find.value.size());
-        return look.find.lsn;
+        return TakeVisible(look.find.kind, look.find.lsn, look.find.value, now, value, expiry);
       }
     }
     KYRO_ASSIGN_OR_RETURN(const bool again, LoadMissing(look));
     if (!again) break;
   }
-  return GetCarefully(key, snapshot, value);
+  return GetCarefully(key, snapshot, value, now, expiry);
 }
 
-absl::StatusOr<Lsn> KeySpace::GetCarefully(absl::string_view key, Lsn snapshot,
-                                           std::string* value) const {
+absl::StatusOr<Lsn> KeySpace::GetCarefully(absl::string_view key, Lsn snapshot, std::string* value,
+                                           WallMicros now,
+                                           std::optional<WallMicros>* expiry) const {
   const std::shared_ptr<const SpaceVersion> version = this->version();
-  const auto visible = [value](EntryKind kind, Lsn lsn, absl::string_view found) -> Lsn {
-    if (kind == EntryKind::kDelete) return 0;
-    value->assign(found.data(), found.size());
-    return lsn;
+  const auto visible = [&](EntryKind kind, Lsn lsn, absl::string_view found) -> Lsn {
+    return TakeVisible(kind, lsn, found, now, value, expiry);
   };
   if (const auto found = version->active->Get(key, snapshot)) {
     return visible(found->kind, found->lsn, found->value);
@@ -165,9 +176,9 @@ absl::StatusOr<Lsn> KeySpace::GetCarefully(absl::string_view key, Lsn snapshot,
   return 0;
 }
 
-absl::Status KeySpace::MultiGet(
-    std::span<const absl::string_view> keys, Lsn snapshot,
-    absl::FunctionRef<void(size_t, Lsn, absl::string_view)> found) const {
+absl::Status KeySpace::MultiGet(std::span<const absl::string_view> keys, Lsn snapshot,
+                                absl::FunctionRef<void(size_t, Lsn, absl::string_view)> found,
+                                WallMicros now) const {
   std::array<KeyProbe, Run::kBatchMax> probes;
   std::array<QuickFind, Run::kBatchMax> finds;
   std::array<uint32_t, Run::kBatchMax> open;
@@ -197,8 +208,9 @@ absl::Status KeySpace::MultiGet(
         open_count = static_cast<size_t>(rest - open.begin());
       }
       for (size_t i = 0; i < count; ++i) {
-        if (finds[i].outcome == QuickFind::Outcome::kFound && finds[i].kind != EntryKind::kDelete) {
-          found(begin + i, finds[i].lsn, finds[i].value);
+        const QuickFind& find = finds[i];
+        if (find.outcome == QuickFind::Outcome::kFound && IsVisible(find.kind, find.value, now)) {
+          found(begin + i, find.lsn, ValueOf(find.kind, find.value));
         }
       }
     }
@@ -208,7 +220,7 @@ absl::Status KeySpace::MultiGet(
           finds[i].outcome != QuickFind::Outcome::kAskCarefully) {
         continue;
       }
-      KYRO_ASSIGN_OR_RETURN(const Lsn lsn, Get(keys[begin + i], snapshot, &value));
+      KYRO_ASSIGN_OR_RETURN(const Lsn lsn, Get(keys[begin + i], snapshot, &value, now));
       if (lsn > 0) found(begin + i, lsn, value);
     }
   }
@@ -259,13 +271,13 @@ std::unique_ptr<Iterator> KeySpace::NewIterator(const KeyRange& range, Lsn snaps
 }
 
 std::unique_ptr<Iterator> KeySpace::NewIterator(const KeyRange& range, Lsn snapshot,
-                                                const ScanOptions& options) const {
+                                                const ScanOptions& options, WallMicros now) const {
   const std::shared_ptr<const SpaceVersion> version = this->version();
   std::vector<std::unique_ptr<InternalIterator>> sources;
   sources.push_back(NewMemTableIterator(version->active));
   for (const auto& table : version->frozen) sources.push_back(NewMemTableIterator(table));
   for (const auto& run : version->runs) sources.push_back(run->NewIterator());
-  return NewSnapshotIterator(NewMergingIterator(std::move(sources)), range, snapshot, options);
+  return NewSnapshotIterator(NewMergingIterator(std::move(sources)), range, snapshot, options, now);
 }
 
 absl::StatusOr<std::optional<std::string>> KeySpace::LastKey(Lsn snapshot) const {

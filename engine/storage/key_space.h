@@ -77,12 +77,16 @@ class KeySpace {
   // Sets `value` to what a reader at `snapshot` sees and returns the LSN of the commit that wrote
   // it; 0 when there is nothing. Takes no lock and, when `value` has room, no memory, unless pages
   // have to come from disk.
-  absl::StatusOr<Lsn> Get(absl::string_view key, Lsn snapshot, std::string* value) const;
+  // `now` decides what has expired; `expiry` is set when the value expires one day.
+  absl::StatusOr<Lsn> Get(absl::string_view key, Lsn snapshot, std::string* value,
+                          WallMicros now = kBeforeExpiry,
+                          std::optional<WallMicros>* expiry = nullptr) const;
   // The same for many keys at once: their cache misses overlap. `found` is called for each key
   // that is there, in no particular order; the value is valid until it returns.
   absl::Status MultiGet(
       std::span<const absl::string_view> keys, Lsn snapshot,
-      absl::FunctionRef<void(size_t index, Lsn lsn, absl::string_view value)> found) const;
+      absl::FunctionRef<void(size_t index, Lsn lsn, absl::string_view value)> found,
+      WallMicros now = kBeforeExpiry) const;
   // The LSN of the newest version of `key`, put or delete, when it is above `above`; else 0. Does
   // not touch runs that hold nothing above `above`: validating a commit seldom reads the disk.
   absl::StatusOr<Lsn> LatestLsn(absl::string_view key, Lsn above = 0) const;
@@ -92,7 +96,8 @@ class KeySpace {
                                                  uint64_t version_count_max) const;
   std::unique_ptr<Iterator> NewIterator(const KeyRange& range, Lsn snapshot) const;
   std::unique_ptr<Iterator> NewIterator(const KeyRange& range, Lsn snapshot,
-                                        const ScanOptions& options) const;
+                                        const ScanOptions& options,
+                                        WallMicros now = kBeforeExpiry) const;
   // The greatest key that a reader at `snapshot` sees.
   absl::StatusOr<std::optional<std::string>> LastKey(Lsn snapshot) const;
   // Calls `visit` for each key with versions in (since, until], in key order, with the newest of
@@ -154,7 +159,8 @@ class KeySpace {
   // Brings in what `look` missed; false when only a careful look-up can tell. Outside of the
   // epochs.
   absl::StatusOr<bool> LoadMissing(const QuickLook& look) const;
-  absl::StatusOr<Lsn> GetCarefully(absl::string_view key, Lsn snapshot, std::string* value) const;
+  absl::StatusOr<Lsn> GetCarefully(absl::string_view key, Lsn snapshot, std::string* value,
+                                   WallMicros now, std::optional<WallMicros>* expiry) const;
   absl::StatusOr<std::shared_ptr<const Run>> WriteRun(
       std::vector<std::unique_ptr<InternalIterator>> sources, absl::string_view path,
       const RunWriterOptions& options, const RetentionPolicy& policy, bool is_oldest) const;

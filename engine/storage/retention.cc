@@ -81,7 +81,10 @@ absl::Status WriteRetained(InternalIterator& versions, const RetentionPolicy& po
   RetainedKey retained(policy, is_oldest, writer);
   for (versions.SeekToFirst(); versions.Valid(); versions.Next()) {
     if (!retained.IsAt(versions.key())) KYRO_RETURN_IF_ERROR(retained.Begin(versions.key()));
-    KYRO_RETURN_IF_ERROR(retained.Add(versions.lsn(), versions.kind(), versions.value()));
+    const bool gone = versions.kind() == EntryKind::kExpiringPut &&
+                      ExpiryOf(versions.value()) <= policy.expired_until;
+    KYRO_RETURN_IF_ERROR(retained.Add(versions.lsn(), gone ? EntryKind::kDelete : versions.kind(),
+                                      gone ? absl::string_view() : versions.value()));
   }
   KYRO_RETURN_IF_ERROR(versions.status());
   return retained.End();

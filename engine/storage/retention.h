@@ -21,6 +21,9 @@ struct RetentionPolicy {
   // Deletes with an LSN above this are kept even where they hide nothing: somebody who has seen
   // the key space up to here (a vector index) still has to learn of them.
   Lsn tombstone_floor = 0;
+  // Every reader, now and later, sees as expired what expires at or before this moment: such a put
+  // becomes a delete, and goes as a delete goes.
+  WallMicros expired_until = kBeforeExpiry;
 };
 
 // Adds to `writer` what `versions` holds and `policy` requires: of each key the newest version, and

@@ -9,8 +9,9 @@ namespace {
 
 class SnapshotIterator : public Iterator {
  public:
-  SnapshotIterator(std::unique_ptr<InternalIterator> versions, KeyRange range, Lsn snapshot)
-      : versions_(std::move(versions)), range_(std::move(range)), snapshot_(snapshot) {
+  SnapshotIterator(std::unique_ptr<InternalIterator> versions, KeyRange range, Lsn snapshot,
+                   WallMicros now)
+      : versions_(std::move(versions)), range_(std::move(range)), snapshot_(snapshot), now_(now) {
     if (range_.begin.empty()) {
       versions_->SeekToFirst();
     } else {
@@ -25,7 +26,9 @@ class SnapshotIterator : public Iterator {
     FindVisible();
   }
   absl::string_view key() const override { return versions_->key(); }
-  absl::string_view value() const override { return versions_->value(); }
+  absl::string_view value() const override {
+    return ValueOf(versions_->kind(), versions_->value());
+  }
   Lsn lsn() const override { return versions_->lsn(); }
   absl::Status status() const override { return versions_->status(); }
 
@@ -45,7 +48,7 @@ class SnapshotIterator : public Iterator {
       if (!range_.end.empty() && versions_->key() >= range_.end) return;
       if (versions_->lsn() > snapshot_) {
         versions_->Next();
-      } else if (versions_->kind() == EntryKind::kDelete) {
+      } else if (!IsVisible(versions_->kind(), versions_->value(), now_)) {
         SkipKey();
       } else {
         valid_ = true;
@@ -57,6 +60,7 @@ class SnapshotIterator : public Iterator {
   const std::unique_ptr<InternalIterator> versions_;
   const KeyRange range_;
   const Lsn snapshot_;
+  const WallMicros now_;
   bool valid_ = false;
   std::string skipped_key_;
 };
@@ -64,8 +68,9 @@ class SnapshotIterator : public Iterator {
 // The same, from the last key of the range down.
 class ReverseSnapshotIterator : public Iterator {
  public:
-  ReverseSnapshotIterator(std::unique_ptr<InternalIterator> versions, KeyRange range, Lsn snapshot)
-      : versions_(std::move(versions)), range_(std::move(range)), snapshot_(snapshot) {
+  ReverseSnapshotIterator(std::unique_ptr<InternalIterator> versions, KeyRange range, Lsn snapshot,
+                          WallMicros now)
+      : versions_(std::move(versions)), range_(std::move(range)), snapshot_(snapshot), now_(now) {
     versions_->SeekBefore(range_.end.empty() ? std::nullopt
                                              : std::optional<absl::string_view>(range_.end));
     FindVisible();
@@ -77,7 +82,9 @@ class ReverseSnapshotIterator : public Iterator {
     FindVisible();
   }
   absl::string_view key() const override { return versions_->key(); }
-  absl::string_view value() const override { return versions_->value(); }
+  absl::string_view value() const override {
+    return ValueOf(versions_->kind(), versions_->value());
+  }
   Lsn lsn() const override { return versions_->lsn(); }
   absl::Status status() const override { return versions_->status(); }
 
@@ -87,7 +94,7 @@ class ReverseSnapshotIterator : public Iterator {
     valid_ = false;
     while (versions_->Valid() && versions_->key() >= range_.begin) {
       if (versions_->lsn() > snapshot_ && !FindOlder()) continue;
-      if (versions_->kind() != EntryKind::kDelete) {
+      if (IsVisible(versions_->kind(), versions_->value(), now_)) {
         valid_ = true;
         return;
       }
@@ -114,6 +121,7 @@ class ReverseSnapshotIterator : public Iterator {
   const std::unique_ptr<InternalIterator> versions_;
   const KeyRange range_;
   const Lsn snapshot_;
+  const WallMicros now_;
   bool valid_ = false;
   std::string key_;
 };
@@ -122,12 +130,12 @@ class ReverseSnapshotIterator : public Iterator {
 
 std::unique_ptr<Iterator> NewSnapshotIterator(std::unique_ptr<InternalIterator> versions,
                                               KeyRange range, Lsn snapshot,
-                                              const ScanOptions& options) {
+                                              const ScanOptions& options, WallMicros now) {
   if (options.reverse) {
     return std::make_unique<ReverseSnapshotIterator>(std::move(versions), std::move(range),
-                                                     snapshot);
+                                                     snapshot, now);
   }
-  return std::make_unique<SnapshotIterator>(std::move(versions), std::move(range), snapshot);
+  return std::make_unique<SnapshotIterator>(std::move(versions), std::move(range), snapshot, now);
 }
 
 }  // namespace kyrodb::engine

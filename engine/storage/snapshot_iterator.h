@@ -8,10 +8,11 @@
 
 namespace kyrodb::engine {
 
-// Walks the keys of `range` whose newest version with an LSN of at most `snapshot` is a put, with
-// that version's value.
+// Walks the keys of `range` whose newest version with an LSN of at most `snapshot` is a put that
+// has not expired at `now`, with that version's value.
 std::unique_ptr<Iterator> NewSnapshotIterator(std::unique_ptr<InternalIterator> versions,
                                               KeyRange range, Lsn snapshot,
-                                              const ScanOptions& options = {});
+                                              const ScanOptions& options = {},
+                                              WallMicros now = kBeforeExpiry);
 
 }  // namespace kyrodb::engine

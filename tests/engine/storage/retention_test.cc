@@ -2,6 +2,7 @@
 // Method: chosen histories with their exact outcome; (key_space_test.cc does it at random).
 #include "engine/storage/retention.h"
 
+#include "engine/base/coding.h"
 #include "engine/storage/memtable.h"
 #include "tests/engine/storage/model.h"
 
@@ -93,6 +94,41 @@ TEST_F(RetentionTest, OldDeletesAtTheBottomOfAKeyGoTogether) {
   EXPECT_EQ(Retained({{1, kDelete}, {3, kDelete}, {5, kPut}},
                      {.snapshots = {4, 9}, .tombstone_floor = 9}, true),
             "5=");
+}
+
+TEST_F(RetentionTest, AnExpiredPutGoesAsADeleteWhenNoReaderSeesItAnyMore) {
+  const auto expiring = [&](Lsn lsn, WallMicros expiry, WallMicros expired_until,
+                            std::vector<Lsn> snapshots) {
+    const auto table = std::make_shared<MemTable>();
+    table->Add(1, EntryKind::kPut, "k", "below");
+    std::string value;
+    PutFixed64(&value, static_cast<uint64_t>(expiry));
+    table->Add(lsn, EntryKind::kExpiringPut, "k", value + "v");
+    const uint64_t file_number = next_file_++;
+    RunWriterOptions options;
+    options.file_number = file_number;
+    auto writer = RunWriter::Create(*disk_, Path(file_number), options);
+    EXPECT_TRUE(writer.ok());
+    const auto iterator = NewMemTableIterator(table);
+    EXPECT_TRUE(WriteRetained(*iterator,
+                              {.snapshots = std::move(snapshots),
+                               .tombstone_floor = kLsnMax,
+                               .expired_until = expired_until},
+                              /*is_oldest=*/true, **writer)
+                    .ok());
+    EXPECT_TRUE((*writer)->Finish().ok());
+    std::string retained;
+    const auto rest = (*Open(file_number))->NewIterator();
+    for (rest->SeekToFirst(); rest->Valid(); rest->Next()) {
+      absl::StrAppendFormat(&retained, "%u:%d ", rest->lsn(), static_cast<int>(rest->kind()));
+    }
+    return retained;
+  };
+  EXPECT_EQ(expiring(3, 100, 99, {9}), "3:2 ");
+  EXPECT_EQ(expiring(3, 100, 100, {9}), "");
+  // Somebody sees what is below: the delete has to hide it from the others.
+  EXPECT_EQ(expiring(3, 100, 100, {2, 9}), "3:0 1:1 ");
+  EXPECT_EQ(expiring(3, 100, 99, {2, 9}), "3:2 1:1 ");
 }
 
 TEST_F(RetentionTest, OfTwoWritesOfOneCommitTheLaterStays) {
