@@ -18,7 +18,7 @@ void SortDistinct(std::vector<uint64_t>* keys, uint64_t count) {
   if (keys->size() > count) keys->resize(count);
 }
 
-std::vector<uint64_t> Clustered(uint64_t count, Random* random) {
+std::vector<GridPoint> Clustered(uint64_t count, Random* random) {
   const uint64_t town_count = std::max<uint64_t>(1, std::min<uint64_t>(30'000, count / 20));
   struct Town {
     double x, y, spread;
@@ -30,15 +30,16 @@ std::vector<uint64_t> Clustered(uint64_t count, Random* random) {
   const auto grid = [](double unit) {
     return static_cast<uint32_t>(std::clamp(unit, 0.0, 1.0) * 4294967295.0);
   };
-  std::vector<uint64_t> keys;
-  while (keys.size() < count) {
+  std::vector<GridPoint> points;
+  points.reserve(count);
+  while (points.size() < count) {
     // Squaring favours the first towns: a few are large.
     const double pick = random->Unit();
     const Town& town = towns[static_cast<size_t>(pick * pick * static_cast<double>(town_count))];
-    keys.push_back(HilbertCode(grid(town.x + town.spread * random->Normal()),
-                               grid(town.y + town.spread * random->Normal())));
+    points.push_back({.x = grid(town.x + town.spread * random->Normal()),
+                      .y = grid(town.y + town.spread * random->Normal())});
   }
-  return keys;
+  return points;
 }
 
 }  // namespace
@@ -90,6 +91,11 @@ uint64_t HilbertCode(uint32_t x, uint32_t y) {
   return code;
 }
 
+std::vector<GridPoint> MakePoints(uint64_t count, uint64_t seed) {
+  Random random(SplitMix64(seed));
+  return Clustered(count, &random);
+}
+
 std::vector<uint64_t> MakeKeys(Distribution distribution, uint64_t count, uint64_t seed) {
   Random random(SplitMix64(seed) ^ static_cast<uint64_t>(distribution));
   std::vector<uint64_t> keys;
@@ -113,7 +119,9 @@ std::vector<uint64_t> MakeKeys(Distribution distribution, uint64_t count, uint64
       }
       break;
     case Distribution::kClustered:
-      keys = Clustered(count, &random);
+      for (const GridPoint& point : Clustered(count, &random)) {
+        keys.push_back(HilbertCode(point.x, point.y));
+      }
       break;
     case Distribution::kOutliers: {
       uint64_t key = 1;

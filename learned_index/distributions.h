@@ -42,6 +42,14 @@ std::string NameOf(Distribution distribution);
 // About `count` keys (never more), strictly increasing, the same for the same seed.
 std::vector<uint64_t> MakeKeys(Distribution distribution, uint64_t count, uint64_t seed);
 
+// `count` points on the 2^32 x 2^32 grid, in heaps around towns of which a few are large, in no
+// order; the same for the same seed. The clustered keys are Hilbert codes of such points.
+struct GridPoint {
+  uint32_t x;
+  uint32_t y;
+};
+std::vector<GridPoint> MakePoints(uint64_t count, uint64_t seed);
+
 // The place of point (x, y) on the Hilbert curve through the 2^32 x 2^32 grid.
 uint64_t HilbertCode(uint32_t x, uint32_t y);
 

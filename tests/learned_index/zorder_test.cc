@@ -1,6 +1,7 @@
 // Goal:   codes keep all bits and the order of each coordinate; the next point in a box is the next
 //         one; the ranges of a box hold all of its points, within their number, and say truly
 //         whether they hold others.
+//         A visit of a run meets the points in the box, each once.
 // Method: brute force over every code of small grids and random boxes in two, three and four
 //         dimensions; small boxes anywhere in the large grid, whose points can be listed; the
 //         portable codec against the dispatched one. KYRO_TEST_SEED replays a failure.
@@ -29,9 +30,17 @@ class ZCurveTest : public testing::TestWithParam<uint32_t> {
   ZCurveTest() : curve_(GetParam()), random_(TestSeed()) {}
   void SetUp() override { RecordProperty("seed", std::to_string(TestSeed())); }
 
+  // The least and the greatest coordinates of a box.
+  struct Corners {
+    ZPoint low = {};
+    ZPoint high = {};
+  };
+
+  ZBox BoxOf(const Corners& corners) { return *curve_.BoxOf(corners.low, corners.high); }
+
   // A box anywhere in the grid of coordinates below `side`.
-  ZBox RandomBox(uint32_t side) {
-    ZBox box;
+  Corners RandomBox(uint32_t side) {
+    Corners box;
     for (uint32_t d = 0; d < GetParam(); ++d) {
       const auto a = static_cast<uint32_t>(random_.Uniform(side));
       const auto b = static_cast<uint32_t>(random_.Uniform(side));
@@ -42,8 +51,8 @@ class ZCurveTest : public testing::TestWithParam<uint32_t> {
   }
 
   // A box of a few points in each dimension, anywhere in the whole grid.
-  ZBox SmallBoxAnywhere() {
-    ZBox box;
+  Corners SmallBoxAnywhere() {
+    Corners box;
     for (uint32_t d = 0; d < GetParam(); ++d) {
       const uint64_t width = random_.Uniform(GetParam() == 2 ? 20 : 6);
       box.low[d] = static_cast<uint32_t>(random_.Uniform(curve_.coordinate_max() - width + 1));
@@ -57,7 +66,7 @@ class ZCurveTest : public testing::TestWithParam<uint32_t> {
     return box;
   }
 
-  std::vector<uint64_t> CodesOf(const ZBox& box) {
+  std::vector<uint64_t> CodesOf(const Corners& box) {
     std::vector<uint64_t> codes;
     ZPoint point = box.low;
     while (true) {
@@ -78,6 +87,8 @@ class ZCurveTest : public testing::TestWithParam<uint32_t> {
     const auto expected = std::lower_bound(codes.begin(), codes.end(), code);
     const auto next = curve_.NextInBox(box, code);
     ASSERT_EQ(next.has_value(), expected != codes.end()) << code;
+    const bool is_inside = expected != codes.end() && *expected == code;
+    ASSERT_EQ(curve_.Contains(box, code), is_inside) << code;
     if (next.has_value()) {
       ASSERT_EQ(*next, *expected) << code;
     }
@@ -141,8 +152,9 @@ TEST_P(ZCurveTest, TheNextPointInABoxIsTheNextOneOfAll) {
   const uint32_t side = GetParam() == 2 ? 16 : GetParam() == 3 ? 8 : 4;
   const uint64_t code_count = uint64_t{1} << (GetParam() == 3 ? 9 : 8);
   for (int round = 0; round < 400; ++round) {
-    const ZBox box = RandomBox(side);
-    const std::vector<uint64_t> codes = CodesOf(box);
+    const Corners corners = RandomBox(side);
+    const ZBox box = BoxOf(corners);
+    const std::vector<uint64_t> codes = CodesOf(corners);
     for (uint64_t code = 0; code < code_count + 2; ++code) {
       ASSERT_NO_FATAL_FAILURE(ExpectNext(box, codes, code)) << "round " << round;
     }
@@ -152,8 +164,9 @@ TEST_P(ZCurveTest, TheNextPointInABoxIsTheNextOneOfAll) {
 
 TEST_P(ZCurveTest, TheNextPointIsFoundAnywhereInTheGrid) {
   for (int round = 0; round < 300; ++round) {
-    const ZBox box = SmallBoxAnywhere();
-    const std::vector<uint64_t> codes = CodesOf(box);
+    const Corners corners = SmallBoxAnywhere();
+    const ZBox box = BoxOf(corners);
+    const std::vector<uint64_t> codes = CodesOf(corners);
     for (int i = 0; i < 30; ++i) {
       const uint64_t code = codes[random_.Uniform(codes.size())];
       for (const uint64_t probe : {code - 1, code, code + 1, random_.Next()}) {
@@ -165,8 +178,10 @@ TEST_P(ZCurveTest, TheNextPointIsFoundAnywhereInTheGrid) {
 
 TEST_P(ZCurveTest, RangesHoldEveryPointOfTheBoxAndKnowWhatElse) {
   for (int round = 0; round < 300; ++round) {
-    const ZBox box = round % 2 == 0 ? RandomBox(GetParam() == 2 ? 40 : 8) : SmallBoxAnywhere();
-    const std::vector<uint64_t> codes = CodesOf(box);
+    const Corners corners =
+        round % 2 == 0 ? RandomBox(GetParam() == 2 ? 40 : 8) : SmallBoxAnywhere();
+    const ZBox box = BoxOf(corners);
+    const std::vector<uint64_t> codes = CodesOf(corners);
     for (const uint32_t max : {0u, 1u, 2u, 3u, 8u, 50u, 100'000u}) {
       ASSERT_NO_FATAL_FAILURE(ExpectRanges(box, codes, max)) << "round " << round;
     }
@@ -174,23 +189,63 @@ TEST_P(ZCurveTest, RangesHoldEveryPointOfTheBoxAndKnowWhatElse) {
   }
 }
 
-TEST_P(ZCurveTest, TheWholeGridIsOneRange) {
-  ZBox grid;
-  for (uint32_t d = 0; d < GetParam(); ++d) grid.high[d] = curve_.coordinate_max();
-  const uint64_t last = GetParam() == 3 ? ~uint64_t{0} >> 1 : ~uint64_t{0};
-  EXPECT_EQ(curve_.Decompose(grid, 10),
-            (std::vector<ZRange>{{.first = 0, .last = last, .is_inside = true}}));
-  EXPECT_EQ(curve_.NextInBox(grid, last), last);
-  // A grid that lacks one corner's slab needs more ranges than it may have.
-  grid.low[0] = 1;
-  EXPECT_LE(curve_.Decompose(grid, 5).size(), 5u);
+TEST_P(ZCurveTest, AVisitMeetsEveryPointOfTheBoxOnceAndInOrder) {
+  for (int round = 0; round < 300; ++round) {
+    const Corners corners =
+        round % 2 == 0 ? RandomBox(GetParam() == 2 ? 40 : 8) : SmallBoxAnywhere();
+    const ZBox box = BoxOf(corners);
+    // Some points of the box, and others around them and anywhere.
+    std::vector<uint64_t> run;
+    std::vector<uint64_t> expected;
+    for (const uint64_t code : CodesOf(corners)) {
+      if (random_.OneIn(3)) run.push_back(code);
+      if (random_.OneIn(3)) run.push_back(code + random_.Uniform(10));
+      if (random_.OneIn(3)) run.push_back(code ^ (uint64_t{1} << random_.Uniform(63)));
+    }
+    if (random_.OneIn(2)) run.push_back(~uint64_t{0});
+    std::sort(run.begin(), run.end());
+    run.erase(std::unique(run.begin(), run.end()), run.end());
+    for (const uint64_t code : run) {
+      if (curve_.Contains(box, code)) expected.push_back(code);
+    }
+    const auto lower_bound = [&](uint64_t code) {
+      return static_cast<uint64_t>(std::lower_bound(run.begin(), run.end(), code) - run.begin());
+    };
+    for (const uint64_t scan_max : {0u, 1u, 4u, 1000u}) {
+      std::vector<uint64_t> met;
+      VisitBox(curve_, box, scan_max, run.size(), lower_bound,
+               [&](uint64_t begin, uint64_t end, bool is_inside) {
+                 ASSERT_LT(begin, end);
+                 ASSERT_TRUE(is_inside || end - begin <= scan_max);
+                 for (uint64_t i = begin; i < end; ++i) {
+                   const bool contains = curve_.Contains(box, run[i]);
+                   ASSERT_TRUE(contains || !is_inside);
+                   if (contains) met.push_back(run[i]);
+                 }
+               });
+      ASSERT_EQ(met, expected) << "round " << round << ", " << scan_max;
+    }
+  }
 }
 
-TEST_P(ZCurveTest, ABoxOfNoPointsHasNoRangesAndNoNextPoint) {
-  ZBox box;
+TEST_P(ZCurveTest, TheWholeGridIsOneRange) {
+  Corners grid;
+  for (uint32_t d = 0; d < GetParam(); ++d) grid.high[d] = curve_.coordinate_max();
+  const uint64_t last = GetParam() == 3 ? ~uint64_t{0} >> 1 : ~uint64_t{0};
+  EXPECT_TRUE(ZCurve::IsWhole(BoxOf(grid)));
+  EXPECT_EQ(curve_.Decompose(BoxOf(grid), 10),
+            (std::vector<ZRange>{{.first = 0, .last = last, .is_inside = true}}));
+  EXPECT_EQ(curve_.NextInBox(BoxOf(grid), last), last);
+  // A grid that lacks one slab needs more ranges than it may have.
+  grid.low[0] = 1;
+  EXPECT_FALSE(ZCurve::IsWhole(BoxOf(grid)));
+  EXPECT_LE(curve_.Decompose(BoxOf(grid), 5).size(), 5u);
+}
+
+TEST_P(ZCurveTest, ABoxOfNoPointsIsNone) {
+  Corners box;
   box.low[GetParam() - 1] = 1;
-  EXPECT_TRUE(curve_.Decompose(box, 10).empty());
-  EXPECT_EQ(curve_.NextInBox(box, 0), std::nullopt);
+  EXPECT_EQ(curve_.BoxOf(box.low, box.high), std::nullopt);
 }
 
 INSTANTIATE_TEST_SUITE_P(Dimensions, ZCurveTest, testing::Values(2u, 3u, 4u));
