@@ -17,10 +17,14 @@ using Form = InMemoryMapForm;
 
 constexpr uint64_t kTimedKeyCountMin = 1u << 16;
 
-// Look-ups of each round, and rounds of both forms in turn; the best of each counts, because what
-// disturbs a round only ever makes it longer.
-constexpr uint64_t kTimedLookUps = 4096;
+// Rounds of both forms in turn, and look-ups between two readings of the clock. The median of many
+// short slices counts: a slice that the system interrupted stands at the end, and so do those in
+// which a form brings its model back into the caches that the other one has used in its turn.
 constexpr int kTimedRounds = 5;
+constexpr uint64_t kSliceLookUps = 2048;
+uint64_t SliceCount(uint64_t key_count) {
+  return std::clamp<uint64_t>(key_count / 256 / kSliceLookUps, 2, 32);
+}
 
 const model::MapKernels& KernelsOf(Form form) {
   const model::Kernels& kernels = model::BestKernels();
@@ -29,38 +33,49 @@ const model::MapKernels& KernelsOf(Form form) {
                                  : kernels.tree;
 }
 
-// The best time of a form so far, in nanoseconds.
+// How long slices of a form took, in nanoseconds.
 struct Times {
-  int64_t one_by_one = INT64_MAX;
-  int64_t batched = INT64_MAX;
+  std::vector<int64_t> one_by_one;
+  std::vector<int64_t> batched;
 };
 
-// Looks up random keys in both ways; keeps what was faster than before.
+// Looks up random keys in both ways.
 void Time(const InMemoryMap& map, std::span<const uint64_t> keys, std::span<const uint64_t> values,
-          const Clock& clock, Random* random, Times* best) {
-  // Fresh probes each time: those of the last time are in the caches.
-  std::vector<uint64_t> probes(kTimedLookUps);
-  std::vector<const uint64_t*> found(kTimedLookUps);
+          const Clock& clock, Random* random, Times* times) {
+  const uint64_t slice_count = SliceCount(keys.size());
+  std::vector<uint64_t> probes(slice_count * kSliceLookUps);
+  std::vector<uint64_t> expected_sums(slice_count);
+  std::vector<const uint64_t*> found(kSliceLookUps);
   for (const bool is_batched : {false, true}) {
-    uint64_t expected_sum = 0;
-    for (uint64_t& probe : probes) {
-      const uint64_t i = random->Uniform(keys.size());
-      probe = keys[i];
-      expected_sum += values[i];
+    // All before the first slice: choosing keys at random drives the model out of the caches.
+    for (size_t i = 0; i < probes.size(); ++i) {
+      const uint64_t position = random->Uniform(keys.size());
+      probes[i] = keys[position];
+      uint64_t& sum = expected_sums[i / kSliceLookUps];
+      sum = values[position] + (i % kSliceLookUps == 0 ? 0 : sum);
     }
-    uint64_t sum = 0;
-    const int64_t start = clock.SteadyNanos();
-    if (is_batched) {
-      map.FindBatch(probes, found);
-      for (const uint64_t* const value : found) sum += *value;
-    } else {
-      for (const uint64_t probe : probes) sum += *map.Find(probe);
+    for (uint64_t i = 0; i < slice_count; ++i) {
+      const auto slice =
+          std::span<const uint64_t>(probes).subspan(i * kSliceLookUps, kSliceLookUps);
+      uint64_t sum = 0;
+      const int64_t start = clock.SteadyNanos();
+      if (is_batched) {
+        map.FindBatch(slice, found);
+        for (const uint64_t* const value : found) sum += *value;
+      } else {
+        for (const uint64_t probe : slice) sum += *map.Find(probe);
+      }
+      const int64_t nanos = clock.SteadyNanos() - start;
+      KYRO_CHECK(sum == expected_sums[i]);
+      (is_batched ? times->batched : times->one_by_one).push_back(nanos);
     }
-    const int64_t nanos = clock.SteadyNanos() - start;
-    KYRO_CHECK(sum == expected_sum);
-    int64_t& kept = is_batched ? best->batched : best->one_by_one;
-    kept = std::min(kept, nanos);
   }
+}
+
+double Median(std::vector<int64_t>* nanos) {
+  const auto middle = nanos->begin() + static_cast<ptrdiff_t>(nanos->size() / 2);
+  std::nth_element(nanos->begin(), middle, nanos->end());
+  return static_cast<double>(*middle);
 }
 
 // Whether `challenger` takes less than `percent` percent of the time of `holder`, single look-ups
@@ -71,16 +86,14 @@ bool IsFaster(const InMemoryMap& challenger, const InMemoryMap& holder, int perc
   Random random(keys.size());
   Times ours;
   Times theirs;
-  // Round 0 warms up.
-  for (int round = 0; round <= kTimedRounds; ++round) {
-    if (round == 1) ours = theirs = {};
+  for (int round = 0; round < kTimedRounds; ++round) {
     Time(challenger, keys, values, clock, &random, &ours);
     Time(holder, keys, values, clock, &random, &theirs);
   }
-  const auto product = [](const Times& times) {
-    return static_cast<double>(times.one_by_one) * static_cast<double>(times.batched);
+  const auto product = [](Times* times) {
+    return Median(&times->one_by_one) * Median(&times->batched);
   };
-  return product(ours) * 10'000 < product(theirs) * percent * percent;
+  return product(&ours) * 10'000 < product(&theirs) * percent * percent;
 }
 
 }  // namespace
