@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <utility>
 #include <vector>
 
@@ -78,11 +79,17 @@ double Median(std::vector<int64_t>* nanos) {
   return static_cast<double>(*middle);
 }
 
-// Whether `challenger` takes less than `percent` percent of the time of `holder`, single look-ups
-// and batches counted alike: by the mean of the two ratios, the geometric one.
-bool IsFaster(const InMemoryMap& challenger, const InMemoryMap& holder, int percent,
-              std::span<const uint64_t> keys, std::span<const uint64_t> values,
-              const Clock& clock) {
+// The time of one form as a part of the time of another.
+struct Ratios {
+  double one_by_one;
+  double batched;
+  // Both counted alike: the geometric mean.
+  double mean() const { return std::sqrt(one_by_one * batched); }
+};
+
+Ratios Compare(const InMemoryMap& challenger, const InMemoryMap& holder,
+               std::span<const uint64_t> keys, std::span<const uint64_t> values,
+               const Clock& clock) {
   Random random(keys.size());
   Times ours;
   Times theirs;
@@ -90,10 +97,8 @@ bool IsFaster(const InMemoryMap& challenger, const InMemoryMap& holder, int perc
     Time(challenger, keys, values, clock, &random, &ours);
     Time(holder, keys, values, clock, &random, &theirs);
   }
-  const auto product = [](Times* times) {
-    return Median(&times->one_by_one) * Median(&times->batched);
-  };
-  return product(&ours) * 10'000 < product(&theirs) * percent * percent;
+  return {.one_by_one = Median(&ours.one_by_one) / Median(&theirs.one_by_one),
+          .batched = Median(&ours.batched) / Median(&theirs.batched)};
 }
 
 }  // namespace
@@ -150,13 +155,18 @@ absl::StatusOr<InMemoryMap> InMemoryMap::Build(std::span<const uint64_t> keys,
   if (options.clock == nullptr || keys.size() < kTimedKeyCountMin) {
     return build(segments.size() > 1 + keys.size() / 50 ? Form::kTree : Form::kGapped);
   }
-  // A form has to earn its memory: gapped cells a twentieth of the time, a tree a tenth.
+  // A form has to earn its memory: gapped cells a twentieth of the time, a tree a tenth, or a
+  // seventh in one of the two ways to look up, for a model shall not be much slower in either.
   InMemoryMap best = build(Form::kDense);
   InMemoryMap gapped = build(Form::kGapped);
-  if (IsFaster(gapped, best, 95, keys, values, *options.clock)) best = std::move(gapped);
+  const Ratios of_gapped = Compare(gapped, best, keys, values, *options.clock);
+  if (of_gapped.mean() < 0.95) best = std::move(gapped);
   gapped.cells_ = {};
   InMemoryMap tree = build(Form::kTree);
-  if (IsFaster(tree, best, 90, keys, values, *options.clock)) best = std::move(tree);
+  const Ratios of_tree = Compare(tree, best, keys, values, *options.clock);
+  const bool takes_tree =
+      of_tree.mean() < 0.9 || std::min(of_tree.one_by_one, of_tree.batched) < 0.86;
+  if (takes_tree) best = std::move(tree);
   return best;
 }
 

@@ -238,6 +238,40 @@ TEST(InMemoryMapChoiceTest, AFormHasToEarnItsMemory) {
   }
 }
 
+// The same, but look-ups in batches take other times than single ones: of two slices each.
+class TwoWayClock : public Clock {
+ public:
+  // The model is as fast dense as gapped.
+  TwoWayClock(int64_t model_single, int64_t model_batched, int64_t tree_single,
+              int64_t tree_batched)
+      : nanos_{{model_single, model_batched}, {tree_single, tree_batched}} {}
+  int64_t WallMicros() const override { return 0; }
+  int64_t SteadyNanos() const override {
+    if (readings_ % 2 == 1) {
+      const bool is_tree = readings_ >= 80 && readings_ / 8 % 2 == 0;
+      now_ += nanos_[is_tree ? 1 : 0][readings_ / 4 % 2];
+    }
+    ++readings_;
+    return now_;
+  }
+
+ private:
+  int64_t nanos_[2][2];
+  mutable int64_t now_ = 0;
+  mutable int readings_ = 0;
+};
+
+TEST(InMemoryMapChoiceTest, AModelMayNotBeMuchSlowerThanTheTreeInEitherWay) {
+  const std::vector<uint64_t> keys = MakeKeys(Distribution::kUniform, 70'000, 1);
+  const auto form_of = [&](const TwoWayClock& clock) {
+    return BuildOrDie(keys, {.clock = &clock}).form();
+  };
+  EXPECT_EQ(form_of(TwoWayClock(100, 100, 150, 90)), Form::kDense);
+  EXPECT_EQ(form_of(TwoWayClock(100, 100, 150, 85)), Form::kTree);
+  EXPECT_EQ(form_of(TwoWayClock(100, 100, 85, 150)), Form::kTree);
+  EXPECT_EQ(form_of(TwoWayClock(100, 100, 88, 88)), Form::kTree);
+}
+
 TEST(InMemoryMapChoiceTest, WithoutAClockAndForFewKeysTheSegmentsDecide) {
   EXPECT_EQ(BuildOrDie({}, {}).form(), Form::kGapped);
   EXPECT_EQ(BuildOrDie(MakeKeys(Distribution::kUniform, 30'000, 1), {}).form(), Form::kGapped);
