@@ -4,8 +4,10 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "bench/kv/store.h"
@@ -53,11 +55,19 @@ class KyroReader final : public Reader {
            visit);
     return true;
   }
+  bool MultiGet(std::span<const absl::string_view> keys, FoundVisitor visit) override {
+    Check(transaction_->MultiGet(table_, keys, &values_), "kyrodb: multi-get");
+    for (size_t i = 0; i < keys.size(); ++i) {
+      if (values_[i].has_value()) visit(i, *values_[i]);
+    }
+    return true;
+  }
 
  private:
   const std::unique_ptr<engine::Transaction> transaction_;
   const engine::ObjectId table_;
   std::string buffer_;
+  std::vector<std::optional<std::string>> values_;
 };
 
 class KyroSession final : public Session {
