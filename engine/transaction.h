@@ -100,6 +100,11 @@ class Transaction {
   virtual absl::Status Put(ObjectId space, absl::string_view key, absl::string_view value,
                            const PutOptions& options = {}) = 0;
   virtual absl::Status Delete(ObjectId space, absl::string_view key) = 0;
+  // Deletes every key of the range that this transaction sees, and returns how many there were.
+  // `Commit` fails with `Aborted` when another transaction wrote any key of the range, a new one
+  // too, after the snapshot: after the commit the range is empty. Each key is deleted for itself,
+  // in memory bounded by `transaction_bytes_max` as for other writes.
+  virtual absl::StatusOr<uint64_t> DeleteRange(ObjectId space, const KeyRange& range) = 0;
 
   // Writes when the newest committed state of the key, at the moment of the commit and whatever
   // the snapshot, is as expected; else `Commit` fails with `FailedPrecondition`, which says what

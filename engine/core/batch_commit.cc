@@ -159,6 +159,19 @@ absl::Status BatchCommit::ValidateReads(Lsn lsn, Unapplied unapplied) const {
   return *any ? ReadConflict(changed) : absl::OkStatus();
 }
 
+absl::Status BatchCommit::ValidateDeleted(Lsn lsn) const {
+  if (deleted_ == nullptr || lsn <= checked_lsn_ + 1) return absl::OkStatus();
+  // A commit that is not in the history any more may have written there.
+  const bool changed = context_->history
+                           ->AnyAfter(checked_lsn_,
+                                      [&](ObjectId space, absl::string_view key) {
+                                        return deleted_->Covers(space, key);
+                                      })
+                           .value_or(true);
+  if (!changed) return absl::OkStatus();
+  return absl::AbortedError("a key of a deleted range was changed by a concurrent transaction");
+}
+
 absl::Status BatchCommit::ValidateReadsInSpaces(Unapplied unapplied) const {
   for (const wal::CommitRequest* request : unapplied) {
     for (const auto& [space, reads] : reads_->spaces()) {
@@ -207,6 +220,7 @@ absl::Status BatchCommit::Prepare(Lsn lsn, std::span<wal::CommitRequest* const> 
     }
   }
   KYRO_RETURN_IF_ERROR(ValidateReads(lsn, unapplied));
+  KYRO_RETURN_IF_ERROR(ValidateDeleted(lsn));
   if (writes_->has_pending()) KYRO_RETURN_IF_ERROR(ResolvePending(lsn, unapplied));
   for (const auto& [space, writes] : writes_->spaces()) {
     for (const auto& [key, write] : *writes) context_->recent->Note(space, key, lsn);

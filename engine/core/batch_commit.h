@@ -48,6 +48,12 @@ class BatchCommit : public wal::CommitRequest {
         reads_(reads),
         record_(writes->has_pending() ? std::string() : writes->EncodeRecord()) {}
 
+  // Nobody else may have written what `deleted` covers after commit `checked_lsn`.
+  void SetDeleted(const ReadSet* deleted, Lsn checked_lsn) {
+    deleted_ = deleted;
+    checked_lsn_ = checked_lsn;
+  }
+
   absl::Status Prepare(Lsn lsn, std::span<wal::CommitRequest* const> unapplied) override;
   absl::string_view record() const override { return record_; }
   void Apply(Lsn lsn) override;
@@ -88,6 +94,7 @@ class BatchCommit : public wal::CommitRequest {
   const Write* FindEffect(ObjectId space, absl::string_view key) const;
   // Checks what conditional writes expect, works out merges, and makes the record.
   absl::Status ResolvePending(Lsn lsn, Unapplied unapplied);
+  absl::Status ValidateDeleted(Lsn lsn) const;
   absl::Status ReadConflict(ObjectId space) const;
   absl::Status ValidateReads(Lsn lsn, Unapplied unapplied) const;
   // Without the history of commits: looks for versions of what was read.
@@ -98,6 +105,8 @@ class BatchCommit : public wal::CommitRequest {
   const std::shared_ptr<const Catalog> base_;  // when the transaction began
   const WriteSet* const writes_;
   const ReadSet* const reads_;  // null: nothing that needs validation
+  const ReadSet* deleted_ = nullptr;
+  Lsn checked_lsn_ = 0;
   ResolvedWrites resolved_;
   std::string record_;
 };

@@ -342,18 +342,19 @@ void DatabaseImpl::StartBackground() {
   commit_context_.applier = applier_.get();
   commit_context_.recent = std::make_unique<RecentWrites>(views_->visible());
   commit_context_.history = &commit_history_;
-  transaction_context_ = {.views = views_.get(),
-                          .spaces = spaces_.get(),
-                          .indexes = &indexes_,
-                          .history = &commit_history_,
-                          .transaction_bytes_max = transaction_bytes_max_,
-                          .read_set_bytes_max = read_set_bytes_max_,
-                          .writable = [this] { return writable(); },
-                          .commit =
-                              [this](Lsn snapshot, std::shared_ptr<const Catalog> base,
-                                     const WriteSet& writes, const ReadSet* reads) {
-                                return CommitWrites(snapshot, std::move(base), writes, reads);
-                              }};
+  transaction_context_ = {
+      .views = views_.get(),
+      .spaces = spaces_.get(),
+      .indexes = &indexes_,
+      .history = &commit_history_,
+      .transaction_bytes_max = transaction_bytes_max_,
+      .read_set_bytes_max = read_set_bytes_max_,
+      .writable = [this] { return writable(); },
+      .commit =
+          [this](Lsn snapshot, std::shared_ptr<const Catalog> base, const WriteSet& writes,
+                 const ReadSet* reads, const ReadSet* deleted, Lsn checked_lsn) {
+            return CommitWrites(snapshot, std::move(base), writes, reads, deleted, checked_lsn);
+          }};
   bulk_load_context_ = {.file_system = file_system_,
                         .names = &names_,
                         .buffer_pool = buffer_pool_.get(),
@@ -413,11 +414,12 @@ std::unique_ptr<Transaction> DatabaseImpl::Begin(IsolationLevel isolation) {
 
 absl::StatusOr<CommitInfo> DatabaseImpl::CommitWrites(Lsn snapshot,
                                                       std::shared_ptr<const Catalog> base,
-                                                      const WriteSet& writes,
-                                                      const ReadSet* reads) {
+                                                      const WriteSet& writes, const ReadSet* reads,
+                                                      const ReadSet* deleted, Lsn checked_lsn) {
   KYRO_RETURN_IF_ERROR(writable());
   KYRO_RETURN_IF_ERROR(maintenance_->AdmitWrite(writes.size_bytes(), writes.FreesSpace()));
   BatchCommit commit(&commit_context_, snapshot, std::move(base), &writes, reads);
+  if (deleted != nullptr) commit.SetDeleted(deleted, checked_lsn);
   KYRO_ASSIGN_OR_RETURN(const Lsn lsn, log_->Commit(&commit));
   return CommitInfo{.lsn = lsn, .durable_lsn = log_->synced_lsn()};
 }

@@ -73,7 +73,8 @@ class DatabaseImpl final : public Database {
   void StartBackground();
 
   absl::StatusOr<CommitInfo> CommitWrites(Lsn snapshot, std::shared_ptr<const Catalog> base,
-                                          const WriteSet& writes, const ReadSet* reads);
+                                          const WriteSet& writes, const ReadSet* reads,
+                                          const ReadSet* deleted, Lsn checked_lsn);
 
   const OpenOptions options_;
   const FileNames names_;

@@ -301,6 +301,48 @@ absl::Status TransactionImpl::Delete(ObjectId space, absl::string_view key) {
   return PutRow(space, key, {.is_delete = true});
 }
 
+absl::StatusOr<uint64_t> TransactionImpl::DeleteRange(ObjectId space, const KeyRange& range) {
+  if (space == kCatalogSpace) {
+    return absl::InvalidArgumentError("the catalog's key space is written by definitions only");
+  }
+  KYRO_RETURN_IF_ERROR(CheckWritable(space, range.begin, 0));
+  if (!range.end.empty() && range.end <= range.begin) return 0;
+  if (!deleted_.has_value()) {
+    deleted_.emplace(static_cast<uint64_t>(context_->read_set_bytes_max->value()));
+    context_->history->AddReader();
+  }
+  deleted_->AddRange(space, range.begin, range.end);
+  // The iterator keeps the own writes as they are now, so that deleting does not disturb it.
+  uint64_t count = 0;
+  KYRO_ASSIGN_OR_RETURN(const std::unique_ptr<Iterator> rows, Scan(space, range, ScanOptions{}));
+  for (; rows->Valid(); rows->Next()) {
+    KYRO_RETURN_IF_ERROR(Delete(space, rows->key()));
+    ++count;
+  }
+  KYRO_RETURN_IF_ERROR(rows->status());
+  return count;
+}
+
+absl::Status TransactionImpl::CheckDeletedRanges(Lsn* checked_lsn) const {
+  // So coarse that it has no ranges any more: the sequencer refuses it unless nobody committed.
+  *checked_lsn = view_.snapshot;
+  if (deleted_->everything()) return absl::OkStatus();
+  // In this order: what is committed meanwhile is in the history.
+  *checked_lsn = context_->views->visible();
+  for (const auto& [space, ranges] : deleted_->spaces()) {
+    const std::shared_ptr<KeySpace> committed = context_->spaces->Find(space, view_.snapshot);
+    if (committed == nullptr) continue;
+    for (const auto& [begin, end] : ranges.ranges) {
+      KYRO_ASSIGN_OR_RETURN(const std::optional<bool> changed,
+                            committed->HasChanges(KeyRange{.begin = begin, .end = end},
+                                                  view_.snapshot, ~uint64_t{0}));
+      if (!changed.value_or(true)) continue;
+      return absl::AbortedError("a key of a deleted range was changed by a concurrent transaction");
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status TransactionImpl::PutRowIf(ObjectId space, absl::string_view key,
                                        const Expectation& expected, Write write) {
   if (space == kCatalogSpace) {
@@ -501,8 +543,13 @@ absl::StatusOr<CommitInfo> TransactionImpl::Commit() {
   absl::StatusOr<CommitInfo> info = CommitInfo{};
   if (!writes_.empty()) {
     if (reads_.has_value()) reads_->Settle();
-    info = context_->commit(view_.snapshot, view_.catalog, writes_,
-                            reads_.has_value() ? &*reads_ : nullptr);
+    Lsn checked_lsn = view_.snapshot;
+    const absl::Status checked =
+        deleted_.has_value() ? CheckDeletedRanges(&checked_lsn) : absl::OkStatus();
+    info = checked.ok() ? context_->commit(view_.snapshot, view_.catalog, writes_,
+                                           reads_.has_value() ? &*reads_ : nullptr,
+                                           deleted_.has_value() ? &*deleted_ : nullptr, checked_lsn)
+                        : absl::StatusOr<CommitInfo>(checked);
   }
   End();
   return info;
@@ -517,6 +564,8 @@ void TransactionImpl::End() {
   context_->views->Release(view_);
   if (reads_.has_value()) context_->history->RemoveReader();
   reads_.reset();
+  if (deleted_.has_value()) context_->history->RemoveReader();
+  deleted_.reset();
   writes_ = WriteSet();
   catalog_history_.clear();
 }

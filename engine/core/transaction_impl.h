@@ -29,9 +29,11 @@ struct TransactionContext {
   const Knob* read_set_bytes_max = nullptr;
   // OK, or why the database takes no writes.
   std::function<absl::Status()> writable;
-  // Takes the writes through the log; `reads` is null when they need no validation.
+  // Takes the writes through the log; null `reads` and `deleted` need no validation. Of the latter
+  // it is known that nobody wrote there up to commit `checked_lsn`.
   std::function<absl::StatusOr<CommitInfo>(Lsn snapshot, std::shared_ptr<const Catalog> base,
-                                           const WriteSet& writes, const ReadSet* reads)>
+                                           const WriteSet& writes, const ReadSet* reads,
+                                           const ReadSet* deleted, Lsn checked_lsn)>
       commit;
 };
 
@@ -56,6 +58,7 @@ class TransactionImpl final : public Transaction {
   absl::Status Put(ObjectId space, absl::string_view key, absl::string_view value,
                    const PutOptions& options) override;
   absl::Status Delete(ObjectId space, absl::string_view key) override;
+  absl::StatusOr<uint64_t> DeleteRange(ObjectId space, const KeyRange& range) override;
   absl::Status PutIf(ObjectId space, absl::string_view key, const Expectation& expected,
                      absl::string_view value, const PutOptions& options) override;
   absl::Status DeleteIf(ObjectId space, absl::string_view key,
@@ -86,6 +89,9 @@ class TransactionImpl final : public Transaction {
   absl::StatusOr<const Write*> OwnWrite(ObjectId space, absl::string_view key);
   // Works out the own merges of a range.
   absl::Status ResolveMerges(ObjectId space, const KeyRange& range);
+  // Whether the deleted ranges are as the snapshot shows them; sets up to which commit that is
+  // known.
+  absl::Status CheckDeletedRanges(Lsn* checked_lsn) const;
   absl::Status PutCatalog(absl::string_view key, absl::string_view value);
   // Null when the table was created by this transaction.
   absl::StatusOr<std::shared_ptr<KeySpace>> CommittedSpace(ObjectId space) const;
@@ -107,6 +113,8 @@ class TransactionImpl final : public Transaction {
   bool open_ = true;
   std::shared_ptr<const Catalog> catalog_;
   WriteSet writes_;
+  // What `DeleteRange` was asked for: nobody else may have written there.
+  std::optional<ReadSet> deleted_;
   // What `ReadSpace` found last, and the definitions that it was found under.
   ObjectId read_space_id_ = kCatalogSpace;
   std::shared_ptr<KeySpace> read_space_;
