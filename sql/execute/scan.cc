@@ -68,7 +68,8 @@ class Scan : public Operator {
         return absl::OkStatus();
       }
     }
-    KYRO_ASSIGN_OR_RETURN(iterator_, context_.transaction->Scan(plan_.table->id, range));
+    KYRO_ASSIGN_OR_RETURN(
+        iterator_, context_.transaction->Scan(plan_.table->id, range, {.reverse = plan_.reverse}));
     return absl::OkStatus();
   }
 

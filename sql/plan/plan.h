@@ -74,6 +74,7 @@ struct PlanNode {
   std::vector<uint32_t> other_columns;      // needed above
   std::optional<uint32_t> key_slot;
   AccessPath path;
+  bool reverse = false;  // kScan: from the greatest key down
 
   // kNearest
   const engine::IndexSchema* index = nullptr;  // of `table`

@@ -487,16 +487,20 @@ absl::StatusOr<std::shared_ptr<PlanNode>> Planner::PlanSelect(BoundQuery* query)
                node->path.kind != PathKind::kPoint && !select.grouped && !select.distinct &&
                !query->order_by.empty() &&
                query->order_by.size() <= node->table->primary_key.size()) {
-      // Scans go in key order.
+      // Scans go in key order, or all the way in reverse; key columns are never null.
       ordered = true;
       for (size_t i = 0; i < query->order_by.size(); ++i) {
         const SortKey& key = query->order_by[i];
         const BoundExpression& output = *select.outputs[key.slot];
-        ordered = ordered && !key.descending && output.kind == BoundKind::kColumn &&
+        ordered = ordered && key.descending == query->order_by[0].descending &&
+                  output.kind == BoundKind::kColumn &&
                   output.slot == node->slot_begin + node->table->primary_key[i];
       }
       if (ordered) {
-        node->details.push_back("Order: as the primary key, no sort needed");
+        node->reverse = query->order_by[0].descending;
+        node->details.push_back(node->reverse
+                                    ? "Order: as the primary key in reverse, no sort needed"
+                                    : "Order: as the primary key, no sort needed");
       }
     }
   }
