@@ -45,9 +45,9 @@ test: setup ## build with all checks on and run all tests
 	$(call configure-and-build,dev,all all_verify_interface_header_sets)
 	ctest --test-dir build/dev -j $(JOBS) --no-tests=error
 
-# LONG=regex picks some (long.kills, say); the counts come from KYRO_<NAME>, see tests/README.md.
+# LONG=regex picks some (long.kills, say); KYRO_<NAME> sets a count: see tests/engine/README.md.
 LONG ?= .
-test-long: setup ## the durability battery in full (tests/README.md), about half an hour
+test-long: setup ## the durability battery in full (tests/engine/README.md), about half an hour
 	$(call configure-and-build,dev,all)
 	CTEST_OUTPUT_ON_FAILURE=0 ctest --test-dir build/dev -C Long -L long -R '$(LONG)' -V \
 	  -j $(JOBS) --no-tests=error
