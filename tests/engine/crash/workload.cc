@@ -26,7 +26,10 @@ absl::Status PutRow(Transaction& transaction, const TableSchema& table, int64_t 
                       row.embedding.empty() ? Value() : Value(row.embedding)};
   KYRO_ASSIGN_OR_RETURN(const std::string key, EncodeKey(table, values));
   KYRO_ASSIGN_OR_RETURN(const std::string bytes, EncodeRow(table, values));
-  return transaction.Put(table.id, key, bytes);
+  // Some expire, but not while this test runs: the year 2200.
+  PutOptions options;
+  if (id % 3 == 2) options.expires_at_micros = int64_t{7'258'118'400'000'000};
+  return transaction.Put(table.id, key, bytes, options);
 }
 
 absl::Status LoadRows(Database& database, const TableSchema& table, const CrashModel& rows) {
@@ -173,6 +176,14 @@ absl::Status CrashHistory::Commit(Database& database) {
       }
     }
     KYRO_RETURN_IF_ERROR(put(id, std::move(row)));
+  }
+  if (!in_bulk && random.OneIn(10)) {
+    const auto begin = static_cast<int64_t>(1 + random.Uniform(kIdCount));
+    const auto end = begin + static_cast<int64_t>(random.Uniform(4));
+    next.rows.erase(next.rows.lower_bound(begin), next.rows.lower_bound(end));
+    KYRO_RETURN_IF_ERROR(
+        transaction->DeleteRange(table->id, {.begin = EncodeRowId(begin), .end = EncodeRowId(end)})
+            .status());
   }
   KYRO_RETURN_IF_ERROR(put(0, {.body = absl::StrCat(number, " ", timeline_), .embedding = {}}));
   if (in_bulk) {
