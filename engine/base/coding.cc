@@ -15,11 +15,8 @@ void PutFixed64(std::string* out, uint64_t value) {
 }
 
 void PutVarint64(std::string* out, uint64_t value) {
-  char bytes[10];
-  size_t size = 0;
-  for (; value >= 0x80; value >>= 7) bytes[size++] = static_cast<char>((value & 0x7F) | 0x80);
-  bytes[size++] = static_cast<char>(value);
-  out->append(bytes, size);
+  char bytes[kVarintBytesMax];
+  out->append(bytes, static_cast<size_t>(EncodeVarint64(value, bytes) - bytes));
 }
 
 void PutLengthPrefixed(std::string* out, absl::string_view bytes) {

@@ -16,6 +16,13 @@ static_assert(std::endian::native == std::endian::little, "KyroDB's formats are 
 void PutFixed32(std::string* out, uint32_t value);
 void PutFixed64(std::string* out, uint64_t value);
 void PutVarint64(std::string* out, uint64_t value);
+// Writes the varint to `out`, at most `kVarintBytesMax` bytes, and returns its end.
+inline constexpr uint64_t kVarintBytesMax = 10;
+inline char* EncodeVarint64(uint64_t value, char* out) {
+  for (; value >= 0x80; value >>= 7) *out++ = static_cast<char>(value | 0x80);
+  *out++ = static_cast<char>(value);
+  return out;
+}
 // A varint length, then the bytes.
 void PutLengthPrefixed(std::string* out, absl::string_view bytes);
 

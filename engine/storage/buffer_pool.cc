@@ -1,10 +1,34 @@
 #include "engine/storage/buffer_pool.h"
 
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include <algorithm>
 
 namespace kyrodb::engine {
+namespace {
+
+// Gives memory back to the machine. A new Linux does that for many pages in one call, with one
+// flush of address translations (process_madvise(2); PIDFD_SELF_THREAD_GROUP is known from 6.14
+// on).
+void Discard(const std::vector<iovec>& pages) {
+  constexpr int kThisProcess = -10001;
+  constexpr size_t kAtOnceMax = 256;
+  for (size_t begin = 0; begin < pages.size();) {
+    const size_t count = std::min(pages.size() - begin, kAtOnceMax);
+    const int64_t wanted = static_cast<int64_t>(count * kPageBytes);
+    const bool done = syscall(SYS_process_madvise, kThisProcess, pages.data() + begin, count,
+                              MADV_DONTNEED, 0) == wanted;
+    for (size_t i = begin; !done && i < begin + count; ++i) {
+      madvise(pages[i].iov_base, pages[i].iov_len, MADV_DONTNEED);
+    }
+    begin += count;
+  }
+}
+
+}  // namespace
 
 BufferPool::BufferPool(uint64_t capacity_bytes, MetricsRegistry& metrics)
     : capacity_bytes_(capacity_bytes),
@@ -180,6 +204,7 @@ void BufferPool::PassHand(uint64_t count) {
 void BufferPool::GiveUp() {
   if (leaving_.empty()) return;
   const uint64_t oldest = epochs_.OldestInside();
+  std::vector<iovec> given_up;
   while (!leaving_.empty() && leaving_.front().mark < oldest) {
     const Resident page = leaving_.front().page;
     leaving_.pop_front();
@@ -196,7 +221,8 @@ void BufferPool::GiveUp() {
         clock_.push_back(page);
       } else {
         // Who wants the page again now waits for the mutex before it loads.
-        madvise(page.region->base_ + page.page * kPageBytes, kPageBytes, MADV_DONTNEED);
+        given_up.push_back(
+            {.iov_base = page.region->base_ + page.page * kPageBytes, .iov_len = kPageBytes});
         used_pages_.fetch_sub(1, std::memory_order_relaxed);
         --page.region->loaded_count_;
         evictions_.Add();
@@ -204,6 +230,7 @@ void BufferPool::GiveUp() {
       break;
     }
   }
+  Discard(given_up);
 }
 
 }  // namespace kyrodb::engine

@@ -388,6 +388,7 @@ absl::StatusOr<std::shared_ptr<const Run>> KeySpace::WriteCompaction(
   std::vector<std::unique_ptr<InternalIterator>> sources;
   for (const auto& run : runs) {
     sources.push_back(run->NewIterator(Run::Access::kSequential));
+    options.entry_count_hint += run->properties().entry_count;
     if (run->properties().entry_count == 0) continue;
     Widen(&options, run->properties().smallest_key);
     Widen(&options, run->properties().largest_key);

@@ -47,19 +47,24 @@ absl::Status SectionCursor::FillWindow(uint64_t first_page, uint64_t last_page) 
   return absl::OkStatus();
 }
 
-absl::StatusOr<const char*> SectionCursor::Bytes(uint64_t begin, uint64_t size_bytes) {
+absl::StatusOr<const char*> SectionCursor::BringNear(uint64_t begin, uint64_t size_bytes) {
   KYRO_CHECK(size_bytes > 0 && begin + size_bytes <= section_.size_bytes);
   const uint64_t offset = section_.offset + begin;
   const uint64_t first_page = offset / kPageBytes;
   const uint64_t last_page = (offset + size_bytes - 1) / kPageBytes;
+  near_begin_ = near_end_ = 0;
+  const char* page;
   if (access_ == Run::Access::kCached) {
-    if (!pins_.Holds(first_page, last_page + 1)) {
-      KYRO_RETURN_IF_ERROR(run_.region_->Pin(first_page, last_page + 1, &pins_));
-    }
-    return run_.region_->base() + offset;
+    KYRO_RETURN_IF_ERROR(run_.region_->Pin(first_page, last_page + 1, &pins_));
+    page = run_.region_->base() + first_page * kPageBytes;
+  } else {
+    KYRO_RETURN_IF_ERROR(FillWindow(first_page, last_page));
+    page = window_.data() + (first_page - window_begin_) * kPageBytes;
   }
-  KYRO_RETURN_IF_ERROR(FillWindow(first_page, last_page));
-  return window_.data() + (offset - window_begin_ * kPageBytes);
+  near_ = page;
+  near_begin_ = first_page * kPageBytes - section_.offset;
+  near_end_ = std::min((last_page + 1) * kPageBytes - section_.offset, section_.size_bytes);
+  return page + (offset - first_page * kPageBytes);
 }
 
 RunReader::RunReader(const Run& run, Run::Access access)
@@ -159,7 +164,14 @@ absl::Status RunReader::DamagedRecord(absl::string_view what) const {
 
 absl::Status RunReader::LoadRecord(const RunPosition& position) {
   versions_.clear();
-  KYRO_ASSIGN_OR_RETURN(record_begin_, RecordOffset(position));
+  // A walk comes to the record that begins where the one before ended.
+  if (record_end_ > 0 && position.entry == loaded_entry_ + 1) {
+    record_begin_ = record_end_;
+  } else {
+    KYRO_ASSIGN_OR_RETURN(record_begin_, RecordOffset(position));
+  }
+  loaded_entry_ = position.entry;
+  record_end_ = 0;
   KYRO_ASSIGN_OR_RETURN(record_end_,
                         RecordOffset({.slice = position.slice, .entry = position.entry + 1}));
   if (record_begin_ >= record_end_ || record_end_ > run_.footer_.heap.size_bytes) {

@@ -27,14 +27,24 @@ class SectionCursor {
 
   // Bytes [begin, begin + size) of the section, valid until the next call. The caller has checked
   // that they are in it.
-  absl::StatusOr<const char*> Bytes(uint64_t begin, uint64_t size_bytes);
+  absl::StatusOr<const char*> Bytes(uint64_t begin, uint64_t size_bytes) {
+    if (begin >= near_begin_ && begin + size_bytes <= near_end_) [[likely]] {
+      return near_ + (begin - near_begin_);
+    }
+    return BringNear(begin, size_bytes);
+  }
 
  private:
+  absl::StatusOr<const char*> BringNear(uint64_t begin, uint64_t size_bytes);
   absl::Status FillWindow(uint64_t first_page, uint64_t last_page);
 
   const Run& run_;
   const RunSection section_;
   const Run::Access access_;
+  // What is held and checked: bytes [near_begin_, near_end_) of the section.
+  const char* near_ = nullptr;
+  uint64_t near_begin_ = 0;
+  uint64_t near_end_ = 0;
   PinnedPages pins_;
   // Sequential access: pages [window_begin_, window_end_) of the file, and which of them were
   // checked.
@@ -112,8 +122,9 @@ class RunReader {
   SectionCursor offsets_;
   SectionCursor heap_;
 
+  uint64_t loaded_entry_ = 0;
   uint64_t record_begin_ = 0;
-  uint64_t record_end_ = 0;
+  uint64_t record_end_ = 0;  // 0 when no record is loaded
   // Of it, what is parsed: all, unless it is long.
   uint64_t near_bytes_ = 0;
   RunRecord record_;

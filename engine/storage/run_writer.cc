@@ -56,6 +56,10 @@ RunWriter::RunWriter(FileSystem& file_system, absl::string_view path,
       model_({.epsilon = options.epsilon, .clock = options.clock}) {
   properties_.file_number = options.file_number;
   properties_.common_prefix = CommonPrefix(options);
+  hashes_.reserve(options.entry_count_hint);
+  offsets_.reserve(options.entry_count_hint);
+  cells_.reserve(options.entry_count_hint * 2 + kCellWords);
+  buffer_.reserve(kWriteBytes + kPageBytes);
 }
 
 RunWriter::~RunWriter() {
@@ -80,6 +84,7 @@ absl::Status RunWriter::AddChecked(absl::string_view key, Lsn lsn, EntryKind kin
         "a delete has no value",
         absl::CHexEscape(key), lsn, value.size()));
   }
+  const uint64_t size_and_kind = value.size() << 3 | static_cast<uint64_t>(kind);
   const int order = has_key_ ? key.compare(key_) : 1;
   if (order < 0 || (order == 0 && lsn >= last_lsn_)) {
     return absl::InvalidArgumentError(
@@ -96,9 +101,10 @@ absl::Status RunWriter::AddChecked(absl::string_view key, Lsn lsn, EntryKind kin
       return absl::ResourceExhaustedError(
           absl::StrFormat("a run holds at most %u keys", kEntryCountMax));
     }
-    KYRO_RETURN_IF_ERROR(FlushRecord());
-    const uint64_t slice = KeySlice(key.substr(properties_.common_prefix.size()));
-    if (slice_count_ == 0 || slice != cells_[CellIndexOf(slice_count_ - 1)]) {
+    KYRO_RETURN_IF_ERROR(SealRecord());
+    const absl::string_view rest = key.substr(properties_.common_prefix.size());
+    const uint64_t slice = KeySlice(rest);
+    if (slice_count_ == 0 || slice != last_slice_) {
       KYRO_RETURN_IF_ERROR(model_.Add(slice));
       if (slice_count_ % kCellSlices == 0) {
         cells_.resize(cells_.size() + kCellSlices, ~uint64_t{0});
@@ -106,6 +112,7 @@ absl::Status RunWriter::AddChecked(absl::string_view key, Lsn lsn, EntryKind kin
       }
       cells_[CellIndexOf(slice_count_)] = slice;
       cells_[CellIndexOf(slice_count_) + kCellSlices] = hashes_.size();
+      last_slice_ = slice;
       ++slice_count_;
     }
     hashes_.push_back(KeyHash(key));
@@ -113,15 +120,16 @@ absl::Status RunWriter::AddChecked(absl::string_view key, Lsn lsn, EntryKind kin
     if (!has_key_) properties_.smallest_key = std::string(key);
     has_key_ = true;
     key_.assign(key.data(), key.size());
-    pending_deleted_ = kind == EntryKind::kDelete;
-    PutVarint64(&pending_table_, lsn);
     properties_.key_bytes += key.size();
+    if (kind == EntryKind::kDelete) ++properties_.tombstone_count;
+    BeginRecord(rest, lsn, size_and_kind, value);
   } else {
-    PutVarint64(&pending_table_, last_lsn_ - lsn);
+    if (version_count_ == 1) MoveRecordAside();
+    PutVarint64(&table_, last_lsn_ - lsn);
+    PutVarint64(&table_, size_and_kind);
+    values_.append(value.data(), value.size());
+    ++version_count_;
   }
-  PutVarint64(&pending_table_, value.size() << 3 | static_cast<uint64_t>(kind));
-  pending_values_.append(value.data(), value.size());
-  ++pending_count_;
   last_lsn_ = lsn;
 
   ++properties_.version_count;
@@ -131,18 +139,43 @@ absl::Status RunWriter::AddChecked(absl::string_view key, Lsn lsn, EntryKind kin
   return absl::OkStatus();
 }
 
-absl::Status RunWriter::FlushRecord() {
-  if (pending_count_ == 0) return absl::OkStatus();
-  const uint64_t before = buffer_.size();
-  PutLengthPrefixed(&buffer_, absl::string_view(key_).substr(properties_.common_prefix.size()));
-  PutVarint64(&buffer_, pending_count_);
-  buffer_.append(pending_table_);
-  buffer_.append(pending_values_);
-  file_bytes_ += buffer_.size() - before;
-  if (pending_deleted_) ++properties_.tombstone_count;
-  pending_count_ = 0;
-  pending_table_.clear();
-  pending_values_.clear();
+// Most keys have one version: its record goes where it will be written.
+void RunWriter::BeginRecord(absl::string_view rest, Lsn lsn, uint64_t size_and_kind,
+                            absl::string_view value) {
+  char numbers[3 * kVarintBytesMax];
+  record_begin_ = buffer_.size();
+  char* end = EncodeVarint64(rest.size(), numbers);
+  buffer_.append(numbers, static_cast<size_t>(end - numbers));
+  buffer_.append(rest.data(), rest.size());
+  end = EncodeVarint64(1, numbers);
+  end = EncodeVarint64(lsn, end);
+  end = EncodeVarint64(size_and_kind, end);
+  buffer_.append(numbers, static_cast<size_t>(end - numbers));
+  buffer_.append(value.data(), value.size());
+  version_count_ = 1;
+  first_size_and_kind_ = size_and_kind;
+  first_value_bytes_ = value.size();
+}
+
+// Another version: the record is made anew when all are known.
+void RunWriter::MoveRecordAside() {
+  table_.clear();
+  PutVarint64(&table_, last_lsn_);
+  PutVarint64(&table_, first_size_and_kind_);
+  values_.assign(buffer_, buffer_.size() - first_value_bytes_, first_value_bytes_);
+  buffer_.resize(record_begin_);
+}
+
+absl::Status RunWriter::SealRecord() {
+  if (version_count_ == 0) return absl::OkStatus();
+  if (version_count_ > 1) {
+    PutLengthPrefixed(&buffer_, absl::string_view(key_).substr(properties_.common_prefix.size()));
+    PutVarint64(&buffer_, version_count_);
+    buffer_.append(table_);
+    buffer_.append(values_);
+  }
+  file_bytes_ += buffer_.size() - record_begin_;
+  version_count_ = 0;
   return buffer_.size() < kWriteBytes ? absl::OkStatus() : WriteBuffer();
 }
 
@@ -190,7 +223,7 @@ absl::StatusOr<RunProperties> RunWriter::Finish() {
 
 absl::Status RunWriter::FinishChecked() {
   if (finished_) return absl::FailedPreconditionError("run is already finished");
-  KYRO_RETURN_IF_ERROR(FlushRecord());
+  KYRO_RETURN_IF_ERROR(SealRecord());
   properties_.entry_count = hashes_.size();
   properties_.slice_count = slice_count_;
   properties_.largest_key = key_;

@@ -24,6 +24,8 @@ struct RunWriterOptions {
   // in common is stripped from every key. Bounds that are too wide cost space and speed only.
   std::optional<std::string> smallest_key;
   std::optional<std::string> largest_key;
+  // About how many keys will come; 0 = unknown. A wrong guess costs memory or time.
+  uint64_t entry_count_hint = 0;
   // The error bound of the model, in rows.
   uint32_t epsilon = 16;
   // What look-ups are timed with to choose between model and tree; a rule of thumb without.
@@ -68,8 +70,11 @@ class RunWriter {
 
   absl::Status AddChecked(absl::string_view key, Lsn lsn, EntryKind kind, absl::string_view value);
   absl::Status FinishChecked();
-  // Writes the record of the key that is complete now.
-  absl::Status FlushRecord();
+  void BeginRecord(absl::string_view rest, Lsn lsn, uint64_t size_and_kind,
+                   absl::string_view value);
+  void MoveRecordAside();
+  // The key of the open record has no more versions.
+  absl::Status SealRecord();
   absl::Status Append(absl::string_view bytes);
   // Fills the last page with zeros, so that the next section starts on a page.
   absl::Status PadToPage();
@@ -91,14 +96,18 @@ class RunWriter {
   std::vector<uint64_t> offsets_;  // of records in the heap
   learned_index::PositionIndexBuilder model_;
 
-  // The key whose versions are being collected.
+  // The key of the open record, and its versions so far: with one, the record stands at the end of
+  // `buffer_`; with more, table and values stand apart.
   bool has_key_ = false;
   std::string key_;
   Lsn last_lsn_ = 0;
-  uint64_t pending_count_ = 0;
-  std::string pending_table_;
-  std::string pending_values_;
-  bool pending_deleted_ = false;
+  uint64_t last_slice_ = 0;
+  uint64_t version_count_ = 0;
+  uint64_t record_begin_ = 0;  // in `buffer_`
+  uint64_t first_size_and_kind_ = 0;
+  uint64_t first_value_bytes_ = 0;
+  std::string table_;
+  std::string values_;
 
   RunProperties properties_;
 };
