@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "engine/backup.h"
 #include "engine/base/clock.h"
 #include "engine/base/file_system.h"
 #include "engine/base/knobs.h"
@@ -104,6 +105,13 @@ class Database {
   virtual absl::Status Checkpoint() = 0;
   // Merges the runs of one key space into one and drops what no snapshot sees.
   virtual absl::Status Compact(ObjectId space) = 0;
+  // Makes a backup in `target`, which must be empty or absent (backup.h), beside everything else
+  // that goes on: it has every commit answered before the call. Files are linked, or copied to
+  // another device. When it fails, nothing stays there that looks like a complete backup.
+  // `FailedPrecondition` when `target` is not empty or the database is read-only.
+  virtual absl::StatusOr<BackupReport> Backup(absl::string_view target,
+                                              const BackupOptions& options = {}) = 0;
+
   // Waits until every vector index holds every row committed before the call; `progress` is told
   // how far it is about ten times a second. `Unavailable` after `timeout`.
   virtual absl::Status WaitForIndexes(

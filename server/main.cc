@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "engine/backup.h"
+#include "engine/database.h"
 #include "server/command_line/command_line.h"
 #include "server/host.h"
 #include "server/http_listener.h"
@@ -171,6 +173,39 @@ int ImportFile(const CommandLine& line) {
   return Close(**host, report->stopped ? kExitScriptFailed : 0);
 }
 
+int MakeBackup(const CommandLine& line) {
+  engine::OpenOptions options;
+  options.create_if_missing = false;
+  options.opener = "kyro backup";
+  absl::StatusOr<std::unique_ptr<engine::Database>> database =
+      engine::Database::Open(line.directory, options);
+  if (!database.ok()) return Fail(database.status(), kExitUsage);
+  const absl::StatusOr<engine::BackupReport> report =
+      (*database)->Backup(line.backup, {.previous = line.previous});
+  if (!report.ok()) return Fail(report.status(), kExitCommandFailed);
+  std::cout << "backup in " << line.backup << ": " << Grouped(report->info.files.size())
+            << " files, " << Grouped(report->info.size_bytes()) << " bytes ("
+            << Grouped(report->copied_count) << " copied), commits up to lsn "
+            << report->info.last_lsn << '\n';
+  const absl::Status closed = (*database)->Close();
+  return closed.ok() ? 0 : Fail(closed, kExitCommandFailed);
+}
+
+int Restore(const CommandLine& line) {
+  const absl::StatusOr<engine::RestoreReport> report =
+      engine::RestoreBackup(line.backup, line.directory,
+                            {.to_lsn = line.to_lsn,
+                             .to_wall_micros = line.to_wall_micros,
+                             .log_directories = line.log_directories});
+  if (!report.ok()) {
+    const bool no_backup = absl::IsNotFound(report.status()) && !line.to_lsn.has_value();
+    return Fail(report.status(), no_backup ? kExitUsage : kExitCommandFailed);
+  }
+  std::cout << "restored to " << line.directory << ": commits up to lsn " << report->last_lsn
+            << ", " << Grouped(report->replayed_count) << " of them from the log\n";
+  return 0;
+}
+
 int Run(int argc, const char* const* argv) {
   CommandLineAnswer answer;
   const std::optional<CommandLine> line = ParseCommandLine(argc, argv, &answer);
@@ -187,6 +222,10 @@ int Run(int argc, const char* const* argv) {
       return Serve(*line);
     case CommandLine::Verb::kImport:
       return ImportFile(*line);
+    case CommandLine::Verb::kBackup:
+      return MakeBackup(*line);
+    case CommandLine::Verb::kRestore:
+      return Restore(*line);
   }
   return kExitUsage;
 }

@@ -129,7 +129,8 @@ absl::StatusOr<std::unique_ptr<Log>> Log::Open(const LogOptions& options,
           }
           frame.assign(kFrameHeaderBytes, '\0');
           frame.append(survivor.payload.data(), survivor.payload.size());
-          return writer->Append(FrameType::kRecords, survivor.header.record_count, &frame);
+          return writer->Append(FrameType::kRecords, survivor.header.record_count, &frame,
+                                survivor.header.wall_micros);
         });
     status = second.status();
     if (status.ok() && second->damage.has_value()) status = second->damage->ToStatus();
@@ -492,7 +493,28 @@ void Log::RunExclusive(const std::function<void(Lsn)>& function) {
   }).IgnoreError();
 }
 
-absl::Status Log::DropSegmentsBefore(Lsn lsn) { return writer_->DropBefore(lsn); }
+absl::StatusOr<std::vector<SegmentInfo>> Log::DurableSegments() {
+  std::vector<SegmentInfo> segments;
+  KYRO_RETURN_IF_ERROR(RunTurn([&]() -> absl::Status {
+    KYRO_RETURN_IF_ERROR(status());
+    if (absl::Status failed = SyncInTurn(); !failed.ok()) {
+      Poison(failed);
+      return failed;
+    }
+    PublishSynced(writer_->synced_lsn());
+    PublishVisible();
+    segments = writer_->segments();
+    return absl::OkStatus();
+  }));
+  return segments;
+}
+
+absl::Status Log::DropSegmentsBefore(Lsn lsn, uint64_t archive_bytes_max) {
+  if (archive_bytes_max > 0 && options_.archive_directory.empty()) {
+    return absl::InvalidArgumentError("the log was opened without an archive_directory");
+  }
+  return writer_->DropBefore(lsn, archive_bytes_max);
+}
 
 absl::Status Log::Close() {
   StopBackground();

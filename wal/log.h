@@ -69,6 +69,10 @@ struct LogOptions {
   // to the very last frame is recognised. 0 = off (`WriteSyncMarker` and `Close` still do).
   int64_t idle_marker_ms = 5;
 
+  // Where `DropSegmentsBefore` moves segments that are to be kept; made when it is needed. It must
+  // be on the same device as `directory`.
+  std::string archive_directory;
+
   const Clock* clock = &Clock::System();
   MetricsRegistry* metrics = nullptr;  // not owned; may be null
 };
@@ -136,9 +140,15 @@ class Log {
   // Commits wait meanwhile, so keep it short. Works on a poisoned log too.
   void RunExclusive(const std::function<void(Lsn last_lsn)>& function);
 
+  // Makes everything committed so far durable and tells which segments hold it: those before the
+  // last do not change any more, of the last the first `size_bytes` do not.
+  absl::StatusOr<std::vector<SegmentInfo>> DurableSegments();
+
   // Removes whole segments in which every LSN is below `lsn`, oldest first; the current one stays.
   // Call it only after a manifest that makes `lsn` the checkpoint is durable.
-  absl::Status DropSegmentsBefore(Lsn lsn);
+  // With `archive_bytes_max` they are moved to `archive_directory` instead, where the oldest are
+  // removed until all take no more than that.
+  absl::Status DropSegmentsBefore(Lsn lsn, uint64_t archive_bytes_max = 0);
 
   // Stops background work, writes a sync marker and closes. Call once, when no commit is running.
   absl::Status Close();

@@ -15,6 +15,18 @@ absl::Status Damage::ToStatus() const {
 
 absl::StatusOr<RecoveryResult> Recover(const RecoveryOptions& options,
                                        const RecordCallback& callback) {
+  return RecoverTimed(options, [&](Lsn lsn, int64_t /*wall_micros*/, absl::string_view record) {
+    return callback(lsn, record);
+  });
+}
+
+bool IsSegmentName(absl::string_view name) {
+  uint64_t id = 0;
+  return ParseSegmentName(name, &id);
+}
+
+absl::StatusOr<RecoveryResult> RecoverTimed(const RecoveryOptions& options,
+                                            const TimedRecordCallback& callback) {
   uint64_t record_count = 0;
   absl::StatusOr<RecoveryResult> result =
       ReplayFrames(options, [&](const Frame& frame) -> absl::Status {
@@ -23,7 +35,7 @@ absl::StatusOr<RecoveryResult> Recover(const RecoveryOptions& options,
           const absl::string_view record = TakeRecord(&payload);
           if (lsn < options.replay_from_lsn) continue;
           ++record_count;
-          KYRO_RETURN_IF_ERROR(callback(lsn, record));
+          KYRO_RETURN_IF_ERROR(callback(lsn, frame.header.wall_micros, record));
         }
         return absl::OkStatus();
       });

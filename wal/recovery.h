@@ -85,6 +85,11 @@ struct RecoveryResult {
 // Sees one record; an error stops the recovery and is returned by it.
 using RecordCallback = std::function<absl::Status(Lsn lsn, absl::string_view record)>;
 
+// As `RecordCallback`, and told when the record's group was written: microseconds since 1970 on the
+// wall clock of the time, which may have been set back in between; 0 in logs of format version 1.
+using TimedRecordCallback =
+    std::function<absl::Status(Lsn lsn, int64_t wall_micros, absl::string_view record)>;
+
 // Replays the live timeline from `replay_from_lsn` on.
 //
 // Order:          by LSN, each once, without gaps.
@@ -95,5 +100,10 @@ using RecordCallback = std::function<absl::Status(Lsn lsn, absl::string_view rec
 //                 beginning of the others. Memory: one frame.
 absl::StatusOr<RecoveryResult> Recover(const RecoveryOptions& options,
                                        const RecordCallback& callback);
+absl::StatusOr<RecoveryResult> RecoverTimed(const RecoveryOptions& options,
+                                            const TimedRecordCallback& callback);
+
+// Whether `name` is that of a segment file.
+bool IsSegmentName(absl::string_view name);
 
 }  // namespace kyrodb::wal

@@ -176,6 +176,11 @@ class FaultFileSystemImpl : public FaultFileSystem {
     return base_->Rename(from, to);
   }
 
+  absl::Status Link(absl::string_view from, absl::string_view to) override {
+    KYRO_RETURN_IF_ERROR(plan_->CheckGrow("link", to));
+    return base_->Link(from, to);
+  }
+
   absl::Status Remove(absl::string_view path) override {
     KYRO_RETURN_IF_ERROR(plan_->CheckWrite("remove", path));
     return base_->Remove(path);

@@ -14,8 +14,8 @@ struct Fault {
   enum class Kind {
     // EIO on `Read`, `OpenForRead`, `List` or `Exists`: `Unavailable`.
     kReadError,
-    // EIO on `Write`, `Truncate`, `Create`, `CreateDirectory`, `Rename` or `Remove`, which then did
-    // nothing: `Unavailable`.
+    // EIO on `Write`, `Truncate`, `Create`, `CreateDirectory`, `Rename`, `Link` or `Remove`, which
+    // then did nothing: `Unavailable`.
     kWriteError,
     // EIO on the sync of a file or directory, which then did nothing: `Unavailable`. After that a
     // file behaves as on Linux: a repeated `Sync` says OK, but what was written before the failure
@@ -23,7 +23,8 @@ struct Fault {
     // later). Over a memory file system such bytes may be lost in a crash. A directory's next sync
     // works again.
     kSyncError,
-    // ENOSPC on `Create`, `CreateDirectory`, any `Write`, or a `Truncate` that grows the file,
+    // ENOSPC on `Create`, `CreateDirectory`, `Link`, any `Write`, or a `Truncate` that grows the
+    // file,
     // which then did nothing: `ResourceExhausted`.
     kDiskFull,
     // A `Write` writes the first half of its bytes, then fails: `Unavailable`.

@@ -74,6 +74,10 @@ class FileSystem {
   virtual absl::Status CreateDirectory(absl::string_view path) = 0;
   // Replaces `to` by `from` atomically; durable after `SyncDirectory`.
   virtual absl::Status Rename(absl::string_view from, absl::string_view to) = 0;
+  // Gives the file `from` the second name `to` (a hard link): both are the same file. Durable after
+  // `SyncDirectory` of the directory of `to`. `AlreadyExists` when there is a `to`, `Unimplemented`
+  // when this file system cannot do it, or not between these two places: copy then.
+  virtual absl::Status Link(absl::string_view from, absl::string_view to);
   // Removes a file or an empty directory; durable after `SyncDirectory` of the one it was in.
   virtual absl::Status Remove(absl::string_view path) = 0;
   virtual absl::Status SyncDirectory(absl::string_view path) = 0;
@@ -95,6 +99,11 @@ absl::StatusOr<std::string> ReadFile(FileSystem& file_system, absl::string_view 
 // other failure the file is removed again if that is possible.
 absl::Status WriteFileSynced(FileSystem& file_system, absl::string_view path,
                              absl::string_view bytes);
+
+// Copies the first `size_bytes_max` bytes of a file, or all of it, into a new one and syncs that
+// (not its directory). After a failure the new file is removed again if that is possible.
+absl::Status CopyFileSynced(FileSystem& file_system, absl::string_view from, absl::string_view to,
+                            uint64_t size_bytes_max = ~uint64_t{0});
 
 // `directory/name` with exactly one slash between; `name` alone when `directory` is empty.
 std::string JoinPath(absl::string_view directory, absl::string_view name);

@@ -389,6 +389,24 @@ class MemoryFileSystemImpl : public MemoryFileSystem {
     return error == 0 ? absl::OkStatus() : disk::RenameStatus(from, to, error);
   }
 
+  absl::Status Link(absl::string_view from, absl::string_view to) override {
+    absl::MutexLock lock(&disk_->mutex);
+    KYRO_RETURN_IF_ERROR(disk_->Begin("link", to));
+    const Parts from_parts = SplitPath(from), to_parts = SplitPath(to);
+    int error = 0;
+    const std::shared_ptr<Node> node = disk_->Walk(from_parts, from_parts.size(), &error);
+    if (!node) return ErrnoStatus("link", from, error);
+    if (node->is_directory) return ErrnoStatus("link", from, EISDIR);
+    if (to_parts.empty()) return ErrnoStatus("link", to, EEXIST);
+    const std::shared_ptr<Node> parent = disk_->WalkToParent(to_parts, &error);
+    if (!parent) return ErrnoStatus("link", to, error);
+    if (parent->directory.current.contains(to_parts.back())) {
+      return ErrnoStatus("link", to, EEXIST);
+    }
+    parent->directory.Apply({.from = "", .to = to_parts.back(), .node = node});
+    return absl::OkStatus();
+  }
+
   absl::Status Remove(absl::string_view path) override {
     absl::MutexLock lock(&disk_->mutex);
     KYRO_RETURN_IF_ERROR(disk_->Begin("remove", path));

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "engine/base/disk/errno_status.h"
 #include "engine/base/status.h"
 
@@ -212,6 +213,17 @@ class PosixFileSystem : public FileSystem {
       return disk::RenameStatus(from, to, errno);
     }
     return absl::OkStatus();
+  }
+
+  absl::Status Link(absl::string_view from, absl::string_view to) override {
+    if (::link(SystemPath(from).c_str(), SystemPath(to).c_str()) == 0) return absl::OkStatus();
+    const int error = errno;
+    // Another device, a file system without links, or one file with too many of them.
+    if (error == EXDEV || error == EPERM || error == EMLINK || error == EOPNOTSUPP) {
+      return absl::UnimplementedError(
+          ErrnoStatus("link", absl::StrCat(from, "\" to \"", to), error).message());
+    }
+    return ErrnoStatus("link", absl::StrCat(from, "\" to \"", to), error);
   }
 
   absl::Status Remove(absl::string_view path) override {

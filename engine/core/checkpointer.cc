@@ -34,6 +34,13 @@ absl::Status Checkpointer::status() const {
   return poisoned_;
 }
 
+absl::Status Checkpointer::WithState(
+    absl::FunctionRef<absl::Status(const ManifestState& state)> function) {
+  absl::MutexLock lock(&mutex_);
+  KYRO_RETURN_IF_ERROR(poisoned_);
+  return function(state_);
+}
+
 absl::Status Checkpointer::Publish(ManifestState next) {
   KYRO_RETURN_IF_ERROR(poisoned_);
   const absl::Status status = context_.manifest->Publish(EncodeManifest(next));
@@ -239,7 +246,8 @@ absl::Status Checkpointer::DropLog(Lsn cut) {
   const auto retained = static_cast<uint64_t>(context_.log_retention_bytes->value());
   for (const wal::SegmentInfo& segment : context_.log->segments()) {
     if (segment.end_lsn > cut + 1 || context_.log->size_bytes() <= retained) break;
-    KYRO_RETURN_IF_ERROR(context_.log->DropSegmentsBefore(segment.end_lsn));
+    KYRO_RETURN_IF_ERROR(context_.log->DropSegmentsBefore(
+        segment.end_lsn, static_cast<uint64_t>(context_.log_archive_bytes->value())));
   }
   return absl::OkStatus();
 }

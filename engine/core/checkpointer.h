@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "engine/base/clock.h"
@@ -39,6 +40,8 @@ struct CheckpointContext {
   MetricsRegistry* metrics = nullptr;
   // How much of the log stays for followers after its commits are in runs.
   const Knob* log_retention_bytes = nullptr;
+  // How much of what the log lets go is kept in the archive; 0: nothing.
+  const Knob* log_archive_bytes = nullptr;
 };
 
 // Errors:         an error leaves the published state as it was and the data in memtables and log;
@@ -69,6 +72,10 @@ class Checkpointer {
 
   // A number for a file that somebody else writes.
   absl::StatusOr<uint64_t> NewFileNumber();
+
+  // Calls `function` with what the manifest says now. Meanwhile none of the files that it names
+  // goes, nor does the log; checkpoints wait.
+  absl::Status WithState(absl::FunctionRef<absl::Status(const ManifestState& state)> function);
 
   // OK, or why nothing can be published any more (`FailedPrecondition`).
   absl::Status status() const;

@@ -12,6 +12,8 @@
 #include "engine/base/posix_file_system.h"
 #include "engine/base/random.h"
 #include "engine/base/status.h"
+#include "engine/core/backup_list.h"
+#include "engine/core/backup_writer.h"
 #include "engine/core/catalog_codec.h"
 #include "engine/core/change_feed_impl.h"
 #include "engine/key_codec.h"
@@ -125,6 +127,13 @@ absl::Status DatabaseImpl::DefineKnobs() {
                                          .default_value = 64 * kMiB,
                                          .min = 0,
                                          .max = int64_t{1} << 40});
+  log_archive_bytes_ = &knobs_.Define({.name = "log_archive_bytes",
+                                       .description = "log kept in archive/ for restores to a "
+                                                      "moment; 0: none",
+                                       .unit = "bytes",
+                                       .default_value = 0,
+                                       .min = 0,
+                                       .max = int64_t{1} << 50});
   for (const auto& [name, value] : options_.knobs) {
     KYRO_RETURN_IF_ERROR(knobs_.Set(name, value));
   }
@@ -265,6 +274,7 @@ absl::Status DatabaseImpl::StartLog(const wal::RecoveryResult& recovered) {
            .segment_bytes = options_.segment_bytes,
            .prefill_chunk_bytes = options_.background ? wal::LogOptions{}.prefill_chunk_bytes : 0,
            .idle_marker_ms = options_.background ? wal::LogOptions{}.idle_marker_ms : 0,
+           .archive_directory = names_.archive(),
            .clock = clock_,
            .metrics = &metrics_},
           recovered));
@@ -280,31 +290,28 @@ absl::Status DatabaseImpl::StartLog(const wal::RecoveryResult& recovered) {
                                                        .views = views_.get(),
                                                        .obsolete_files = &obsolete_files_,
                                                        .metrics = &metrics_,
-                                                       .log_retention_bytes = log_retention_bytes_},
+                                                       .log_retention_bytes = log_retention_bytes_,
+                                                       .log_archive_bytes = log_archive_bytes_},
                                      state_);
   return checkpointer_->PublishEpoch(log_->epoch());
 }
 
 // Files that no manifest names were written for one that never came.
 absl::Status DatabaseImpl::RemoveOrphans() {
+  const std::vector<std::string> files = FilesOf(state_);
   absl::flat_hash_set<std::string> named;
-  for (const ManifestState::Space& space : state_.spaces) {
-    for (const uint64_t number : space.runs) named.insert(FileNames::RunName(space.id, number));
-  }
-  for (const SegmentFile& segment : state_.segments) {
-    named.insert(FileNames::SegmentName(segment.index, segment.file_number));
-  }
   for (const LoadRecord& load : replayed_loads_) {
-    named.insert(FileNames::RunName(load.space, load.file_number));
+    named.insert(names_.Run(load.space, load.file_number));
   }
+  for (const std::string& file : files) named.insert(JoinPath(names_.directory(), file));
   for (const std::string& directory : {names_.runs(), names_.vectors()}) {
-    KYRO_ASSIGN_OR_RETURN(const std::vector<std::string> files, file_system_->List(directory));
-    for (const std::string& file : files) {
-      if (!named.contains(file)) {
-        KYRO_RETURN_IF_ERROR(file_system_->Remove(JoinPath(directory, file)));
-      }
+    KYRO_ASSIGN_OR_RETURN(const std::vector<std::string> found, file_system_->List(directory));
+    for (const std::string& name : found) {
+      const std::string path = JoinPath(directory, name);
+      if (!named.contains(path)) KYRO_RETURN_IF_ERROR(file_system_->Remove(path));
     }
   }
+  RemoveTree(*file_system_, names_.backup_pins());  // of a backup that was cut short
   return absl::OkStatus();
 }
 
@@ -456,6 +463,21 @@ absl::Status DatabaseImpl::Checkpoint() {
 absl::Status DatabaseImpl::Compact(ObjectId space) {
   KYRO_RETURN_IF_ERROR(Checkpoint());
   return checkpointer_->Compact(space);
+}
+
+absl::StatusOr<BackupReport> DatabaseImpl::Backup(absl::string_view target,
+                                                  const BackupOptions& options) {
+  KYRO_RETURN_IF_ERROR(writable());
+  absl::MutexLock lock(&backup_mutex_);
+  absl::StatusOr<BackupReport> report = MakeBackup({.file_system = file_system_,
+                                                    .clock = clock_,
+                                                    .names = &names_,
+                                                    .log = log_.get(),
+                                                    .spaces = spaces_.get(),
+                                                    .checkpointer = checkpointer_.get()},
+                                                   std::string(target), options);
+  if (!report.ok()) return Annotate(report.status(), "backup");
+  return report;
 }
 
 absl::Status DatabaseImpl::WaitForIndexes(

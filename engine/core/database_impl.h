@@ -40,6 +40,8 @@ class DatabaseImpl final : public Database {
   absl::StatusOr<int64_t> AllocateRowIds(ObjectId table, uint64_t count) override;
   absl::Status Checkpoint() override;
   absl::Status Compact(ObjectId space) override;
+  absl::StatusOr<BackupReport> Backup(absl::string_view target,
+                                      const BackupOptions& options) override;
   absl::Status WaitForIndexes(
       absl::Duration timeout,
       const std::function<void(uint64_t indexed, uint64_t total)>& progress) override;
@@ -88,6 +90,7 @@ class DatabaseImpl final : public Database {
   const Knob* read_set_bytes_max_ = nullptr;
   const Knob* run_count_max_ = nullptr;
   const Knob* log_retention_bytes_ = nullptr;
+  const Knob* log_archive_bytes_ = nullptr;
   std::unique_ptr<Embedder> embedder_;
 
   std::unique_ptr<FileLock> lock_;
@@ -112,6 +115,7 @@ class DatabaseImpl final : public Database {
   std::unique_ptr<Checkpointer> checkpointer_;
   std::unique_ptr<Maintenance> maintenance_;
   bool closed_ = false;
+  absl::Mutex backup_mutex_;  // one backup at a time
 
   absl::Mutex row_id_mutex_;
   absl::btree_map<ObjectId, int64_t> next_row_ids_ ABSL_GUARDED_BY(row_id_mutex_);

@@ -1,6 +1,8 @@
 // Where things lie in a database directory:
 //   LOCK, CURRENT, MANIFEST-<n>       the opener's lock and the published state
 //   log/                              segments of the write-ahead log
+//   archive/                          segments that the log let go (knob log_archive_bytes)
+//   backup.tmp/                       files that a backup under way still copies
 //   runs/run-<space>-<number>         immutable sorted runs
 //   vectors/segment-<index>-<number>  vector index segments
 #pragma once
@@ -21,6 +23,8 @@ class FileNames {
   const std::string& directory() const { return directory_; }
   std::string lock() const { return JoinPath(directory_, "LOCK"); }
   std::string log() const { return JoinPath(directory_, "log"); }
+  std::string archive() const { return JoinPath(directory_, "archive"); }
+  std::string backup_pins() const { return JoinPath(directory_, "backup.tmp"); }
   std::string runs() const { return JoinPath(directory_, "runs"); }
   std::string vectors() const { return JoinPath(directory_, "vectors"); }
 

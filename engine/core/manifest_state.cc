@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/coding.h"
+#include "engine/core/file_names.h"
 
 namespace kyrodb::engine {
 namespace {
@@ -11,6 +12,18 @@ namespace {
 constexpr uint64_t kManifestVersion = 2;
 
 }  // namespace
+
+std::vector<std::string> FilesOf(const ManifestState& state) {
+  const FileNames names("");
+  std::vector<std::string> files;
+  for (const ManifestState::Space& space : state.spaces) {
+    for (const uint64_t number : space.runs) files.push_back(names.Run(space.id, number));
+  }
+  for (const SegmentFile& segment : state.segments) {
+    files.push_back(names.Segment(segment.index, segment.file_number));
+  }
+  return files;
+}
 
 std::string EncodeManifest(const ManifestState& state) {
   std::string out;

@@ -44,6 +44,11 @@ struct ManifestState {
   Lsn LsnBaseOf(uint64_t run) const;
 };
 
+// Every file that the state names, relative to the database's directory. A database consists of
+// these, the log and the manifest: what is not here is removed as a left-over and missed by
+// backups.
+std::vector<std::string> FilesOf(const ManifestState& state);
+
 std::string EncodeManifest(const ManifestState& state);
 // `DataLoss` when the bytes are no manifest, `Unimplemented` when a newer version wrote it.
 absl::StatusOr<ManifestState> DecodeManifest(absl::string_view bytes);

@@ -5,6 +5,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 
 namespace kyrodb::server {
 namespace {
@@ -17,7 +18,19 @@ constexpr char kExamples[] = R"(Examples:
   kyro -c 'SELECT 1' data                run one statement on the directory data
   kyro serve --data data                 HTTP at 127.0.0.1:8080
   kyro import docs.csv --table docs --data data
+  kyro backup data copy                  of a directory that nobody has open
+  kyro restore copy data2 --to-time '2026-11-20 15:00:00' --log data/archive --log data/log
 Exit codes: 0 done, 1 a -c command failed, 2 wrong usage or no database, 3 a script failed.)";
+
+// Microseconds since 1970; UTC unless the text has an offset.
+std::optional<int64_t> ParseMoment(const std::string& text) {
+  for (const char* format : {"%Y-%m-%d%ET%H:%M:%E*S%Ez", "%Y-%m-%d %H:%M:%E*S%Ez",
+                             "%Y-%m-%d%ET%H:%M:%E*S", "%Y-%m-%d %H:%M:%E*S"}) {
+    absl::Time time;
+    if (absl::ParseTime(format, text, &time, nullptr)) return absl::ToUnixMicros(time);
+  }
+  return std::nullopt;
+}
 
 std::optional<CommandLine> Refuse(CommandLineAnswer* answer, std::string text) {
   answer->text = absl::StrCat("kyro: ", text, "\n");
@@ -70,8 +83,31 @@ std::optional<CommandLine> ParseCommandLine(int argc, const char* const* argv,
   import->add_flag("--upsert", line.upsert, "Replace rows whose key is there");
   import->add_flag("--progress", line.progress, "Show progress even when not on a terminal");
 
+  CLI::App* backup =
+      app.add_subcommand("backup", "Make a backup of a database that nobody has open");
+  backup->add_option("DIR", line.directory, "Directory of the database")->required();
+  backup->add_option("TARGET", line.backup, "Directory to make, or an empty one")->required();
+  backup->add_option("--previous", line.previous,
+                     "An older backup of it: what is there is not read or copied again");
+
+  CLI::App* restore =
+      app.add_subcommand("restore", "Make a database from a backup, checked and opened once");
+  restore->add_option("BACKUP", line.backup, "Directory of the backup")->required();
+  restore->add_option("DIR", line.directory, "Directory to make, or an empty one")->required();
+  std::string to_time;
+  CLI::Option* to_lsn = restore->add_option("--to-lsn", line.to_lsn, "End with this commit");
+  restore
+      ->add_option("--to-time", to_time,
+                   "End with the last commit at or before this time: 2026-11-20 15:00:00, UTC, or "
+                   "with an offset: 2026-11-20T15:00:00+01:00")
+      ->excludes(to_lsn);
+  restore
+      ->add_option("--log", line.log_directories,
+                   "Where more of the log lies: DIR/archive (knob log_archive_bytes), DIR/log")
+      ->allow_extra_args(false);
+
   std::vector<CLI::App*> later;
-  for (const char* name : {"export", "inspect", "check", "backup", "restore"}) {
+  for (const char* name : {"export", "inspect", "check"}) {
     later.push_back(app.add_subcommand(name, "Not supported yet")->allow_extras());
   }
   app.require_subcommand(0, 1);
@@ -104,6 +140,15 @@ std::optional<CommandLine> ParseCommandLine(int argc, const char* const* argv,
   }
   if (serve->parsed()) line.verb = CommandLine::Verb::kServe;
   if (import->parsed()) line.verb = CommandLine::Verb::kImport;
+  if (backup->parsed()) line.verb = CommandLine::Verb::kBackup;
+  if (restore->parsed()) line.verb = CommandLine::Verb::kRestore;
+  if (!to_time.empty()) {
+    line.to_wall_micros = ParseMoment(to_time);
+    if (!line.to_wall_micros.has_value()) {
+      return Refuse(answer, absl::StrCat("--to-time is \"", to_time,
+                                         "\", expected a time like 2026-11-20 15:00:00"));
+    }
+  }
   line.skip_bad_lines = on_error == "skip";
   if (line.verb == CommandLine::Verb::kShell) return line;
   if (!line.commands.empty() || !line.files.empty()) {

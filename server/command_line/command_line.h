@@ -1,6 +1,7 @@
 // What the user typed after `kyro`.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,7 +11,7 @@
 namespace kyrodb::server {
 
 struct CommandLine {
-  enum class Verb { kShell, kServe, kImport };
+  enum class Verb { kShell, kServe, kImport, kBackup, kRestore };
   Verb verb = Verb::kShell;
   std::string directory = "kyrodb";
   std::string tuner = "auto";  // off, observe or auto
@@ -28,6 +29,12 @@ struct CommandLine {
   bool skip_bad_lines = false;
   bool upsert = false;
   bool progress = false;
+  // Backup and restore.
+  std::string backup;    // the backup's directory
+  std::string previous;  // an older backup, or empty
+  std::optional<uint64_t> to_lsn;
+  std::optional<int64_t> to_wall_micros;
+  std::vector<std::string> log_directories;
 };
 
 // What to print instead of doing anything, and the exit code: --help, --version, a mistake.

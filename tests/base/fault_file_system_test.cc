@@ -73,6 +73,7 @@ std::vector<Operation> Operations() {
       {"grow", [](auto&, WritableFile& file, auto&) { return file.Truncate(100); }},
       {"shrink", [](auto&, WritableFile& file, auto&) { return file.Truncate(1); }},
       {"rename", [](FileSystem& fs, auto&, auto&) { return fs.Rename("other", "moved"); }},
+      {"link", [](FileSystem& fs, auto&, auto&) { return fs.Link("other", "linked"); }},
       {"remove", [](FileSystem& fs, auto&, auto&) { return fs.Remove("other"); }},
       {"sync", [](auto&, WritableFile& file, auto&) { return file.Sync(); }},
       {"sync_directory", [](FileSystem& fs, auto&, auto&) { return fs.SyncDirectory("/"); }},
@@ -123,13 +124,13 @@ TEST_F(FaultFileSystemTest, EachKindFailsTheOperationsItNames) {
   for (bool forever : {false, true}) {
     EXPECT_THAT(FailingOperations(Kind::kReadError, absl::StatusCode::kUnavailable, forever),
                 ElementsAre("open", "list", "exists", "read"));
-    EXPECT_THAT(
-        FailingOperations(Kind::kWriteError, absl::StatusCode::kUnavailable, forever),
-        ElementsAre("create", "create_directory", "write", "grow", "shrink", "rename", "remove"));
+    EXPECT_THAT(FailingOperations(Kind::kWriteError, absl::StatusCode::kUnavailable, forever),
+                ElementsAre("create", "create_directory", "write", "grow", "shrink", "rename",
+                            "link", "remove"));
     EXPECT_THAT(FailingOperations(Kind::kSyncError, absl::StatusCode::kUnavailable, forever),
                 ElementsAre("sync", "sync_directory"));
     EXPECT_THAT(FailingOperations(Kind::kDiskFull, absl::StatusCode::kResourceExhausted, forever),
-                ElementsAre("create", "create_directory", "write", "grow"));
+                ElementsAre("create", "create_directory", "write", "grow", "link"));
     EXPECT_THAT(FailingOperations(Kind::kShortWrite, absl::StatusCode::kUnavailable, forever),
                 ElementsAre("write"));
   }

@@ -227,6 +227,34 @@ TEST_P(FileSystemTest, RenameMovesBetweenDirectories) {
   EXPECT_EQ(Get("e/b"), "x");
 }
 
+TEST_P(FileSystemTest, ALinkIsTheSameFileUnderAnotherName) {
+  Put("a", "x");
+  ASSERT_THAT(file_system_->CreateDirectory(Path("d")), IsOk());
+  ASSERT_THAT(file_system_->Link(Path("a"), Path("d/b")), IsOk());
+  EXPECT_EQ(Get("d/b"), "x");
+  EXPECT_THAT(file_system_->Remove(Path("a")), IsOk());
+  EXPECT_EQ(Get("d/b"), "x");
+  Put("c", "other");
+  EXPECT_THAT(file_system_->Link(Path("c"), Path("d/b")),
+              StatusIs(absl::StatusCode::kAlreadyExists, Path("d/b")));
+  EXPECT_EQ(Get("d/b"), "x");
+  EXPECT_THAT(file_system_->Link(Path("none"), Path("e")),
+              StatusIs(absl::StatusCode::kNotFound, Path("none")));
+  EXPECT_THAT(file_system_->Link(Path("c"), Path("no/e")),
+              StatusIs(absl::StatusCode::kNotFound, "no"));
+}
+
+TEST_P(FileSystemTest, ACopyIsAFileOfItsOwn) {
+  const std::string bytes(3'000'000, 'y');
+  Put("a", bytes);
+  ASSERT_THAT(CopyFileSynced(*file_system_, Path("a"), Path("b")), IsOk());
+  EXPECT_EQ(Get("b"), bytes);
+  ASSERT_THAT(CopyFileSynced(*file_system_, Path("a"), Path("c"), 10), IsOk());
+  EXPECT_EQ(Get("c"), std::string(10, 'y'));
+  EXPECT_THAT(CopyFileSynced(*file_system_, Path("a"), Path("b")),
+              StatusIs(absl::StatusCode::kAlreadyExists, Path("b")));
+}
+
 TEST_P(FileSystemTest, RemoveTakesFilesAndEmptyDirectories) {
   Put("a", "x");
   EXPECT_THAT(file_system_->Remove(Path("a")), IsOk());

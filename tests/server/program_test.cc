@@ -120,8 +120,7 @@ TEST(ProgramTest, UsageMistakesAndWhatIsNotThereYetExitWithTwo) {
   EXPECT_EQ(help.exit_code, 0);
   EXPECT_THAT(help.output, HasSubstr("kyro serve --data data"));
   const std::vector<std::vector<std::string>> unsupported = {
-      {"export", "t"}, {"inspect"},      {"check", folder.path("db")},
-      {"backup"},      {"restore", "x"}, {"postgres://localhost/x"}};
+      {"export", "t"}, {"inspect"}, {"check", folder.path("db")}, {"postgres://localhost/x"}};
   for (const auto& arguments : unsupported) {
     const Outcome outcome = RunKyro(arguments);
     EXPECT_EQ(outcome.exit_code, 2) << arguments[0];
@@ -183,6 +182,32 @@ TEST(ProgramTest, TheServerStopsOnSigtermAndKeepsWhatItAcknowledged) {
   }
   EXPECT_THAT(server.output(), HasSubstr("stopping: SIGTERM\nstopped\n"));
   EXPECT_THAT(RunKyro({"-c", "SELECT count(*) FROM t", db}).output, HasSubstr("     1\n(1 row)"));
+}
+
+TEST(ProgramTest, ABackupIsMadeCheckedAndRestored) {
+  TemporaryFolder folder;
+  const std::string db = folder.path("db"), copy = folder.path("copy"), db2 = folder.path("db2");
+  ASSERT_EQ(RunKyro({db, "-c", "CREATE TABLE t (id bigint PRIMARY KEY); INSERT INTO t VALUES (7)"})
+                .exit_code,
+            0);
+  Outcome outcome = RunKyro({"backup", db, copy});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
+  EXPECT_THAT(outcome.output, HasSubstr("commits up to lsn 2"));
+  outcome = RunKyro({"backup", db, copy});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_THAT(outcome.output, HasSubstr("not empty"));
+  EXPECT_EQ(RunKyro({"backup", folder.path("none"), folder.path("x")}).exit_code, 2);
+
+  outcome = RunKyro({"restore", copy, db2});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
+  EXPECT_THAT(RunKyro({db2, "-c", "SELECT id FROM t"}).output, HasSubstr("7"));
+  outcome = RunKyro({"restore", copy, folder.path("x"), "--to-lsn", "99"});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_THAT(outcome.output, HasSubstr("the log ends at lsn 2"));
+  outcome = RunKyro({"restore", copy, folder.path("x"), "--to-time", "yesterday"});
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.output, HasSubstr("expected a time like"));
+  EXPECT_EQ(RunKyro({"restore", db, folder.path("x")}).exit_code, 2);
 }
 
 }  // namespace

@@ -117,7 +117,7 @@ TEST_F(CursorTest, ReportsDamage) {
   Append("c");
   const std::string path = SegmentFiles(disk_.get())[0];
   std::string bytes = Bytes(path);
-  bytes[80 + 85 + 84] ^= 1;  // the "b"
+  bytes[88 + 93 + 92] ^= 1;  // the "b"
   ReplaceFile(disk_.get(), path, bytes);
   Cursor cursor(log_.get(), 1);
   EXPECT_THAT(Drain(cursor), testing::AllOf(testing::StartsWith("1:a DATA_LOSS"),

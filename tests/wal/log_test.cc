@@ -257,7 +257,7 @@ TEST_F(LogTest, SizeCountsFramesOfAllLiveSegments) {
   Open();
   const uint64_t empty = log_->size_bytes();
   Append(std::string(1000, 'x'));
-  EXPECT_EQ(log_->size_bytes(), empty + 1084);
+  EXPECT_EQ(log_->size_bytes(), empty + 1092);
   Crash();
   Open();
   EXPECT_GE(log_->size_bytes(), 2 * 1084u);
@@ -307,7 +307,7 @@ TEST_F(LogTest, MetricsCountWhatHappened) {
   EXPECT_EQ(metrics.counter("kyro_wal_commits_total", "").value(), 2u);
   EXPECT_EQ(metrics.counter("kyro_wal_frames_total", "").value(), 2u);
   EXPECT_EQ(metrics.counter("kyro_wal_syncs_total", "").value(), 2u);
-  EXPECT_EQ(metrics.counter("kyro_wal_bytes_total", "").value(), 2 * 85u);
+  EXPECT_EQ(metrics.counter("kyro_wal_bytes_total", "").value(), 2 * 93u);
   EXPECT_EQ(metrics.histogram("kyro_wal_commits_per_sync", "").sum(), 2u);
 }
 
@@ -358,6 +358,66 @@ TEST_F(LogTest, RandomWorkloadsReadBackLikeTheModel) {
     model.erase(model.begin(), model.lower_bound(dropped_before));
     ASSERT_EQ(found.records, model);
   }
+}
+
+TEST_F(LogTest, DroppedSegmentsGoToTheArchiveWhichStaysWithinItsLimit) {
+  options_.archive_directory = "/archive";
+  Open();
+  std::map<Lsn, std::string> written;
+  const auto fill = [&](int count) {
+    for (int i = 0; i < count; ++i) {
+      const std::string record = absl::StrCat("record ", i, std::string(1000, 'x'));
+      written[Append(record)] = record;
+    }
+    ASSERT_TRUE(log_->RotateSegment().ok());
+  };
+  fill(30);
+  EXPECT_FALSE(disk_->Exists("/archive").value());
+  const Lsn keep_from = log_->segments().back().begin_lsn;
+  ASSERT_TRUE(log_->DropSegmentsBefore(keep_from, /*archive_bytes_max=*/1 << 20).ok());
+  EXPECT_EQ(log_->segments().size(), 1u);
+  EXPECT_GT(disk_->List("/archive").value().size(), 2u);
+  Append("after");
+  // What was moved survives, and is the log when it is put back.
+  Crash();
+  EXPECT_EQ(Found(keep_from), absl::StrCat(keep_from, ":after"));
+  const std::vector<std::string> archived = disk_->List("/archive").value();
+  for (const std::string& name : archived) {
+    ASSERT_TRUE(disk_->Link(JoinPath("/archive", name), JoinPath(kDirectory, name)).ok());
+  }
+  written[keep_from] = "after";
+  EXPECT_EQ(TryRecover(disk_.get())->records, written);
+
+  // The oldest go first.
+  Open(keep_from);
+  fill(30);
+  const size_t before = disk_->List("/archive").value().size();
+  ASSERT_TRUE(log_->DropSegmentsBefore(log_->segments().back().begin_lsn, 20'000).ok());
+  const std::vector<std::string> left = disk_->List("/archive").value();
+  EXPECT_LT(left.size(), before);
+  EXPECT_GT(left.size(), 0u);
+  uint64_t bytes = 0;
+  for (const std::string& name : left) bytes += Bytes(JoinPath("/archive", name)).size();
+  EXPECT_LE(bytes, 20'000u);
+  EXPECT_LT(left.back(), SegmentFiles(disk_.get()).back().substr(4));
+  fill(1);
+  ASSERT_TRUE(log_->DropSegmentsBefore(log_->segments().back().begin_lsn).ok());
+  EXPECT_EQ(disk_->List("/archive").value(), left) << "without a limit nothing is archived";
+}
+
+TEST_F(LogTest, DurableSegmentsNameAllThatIsCommitted) {
+  options_.sync_mode = SyncMode::kOff;
+  Open();
+  Append("a");
+  ASSERT_TRUE(log_->RotateSegment().ok());
+  Append("b");
+  const std::vector<SegmentInfo> segments = log_->DurableSegments().value();
+  EXPECT_EQ(log_->synced_lsn(), 2u);
+  ASSERT_EQ(segments.size(), 2u);
+  const std::string last = Bytes(segments[1].path).substr(0, segments[1].size_bytes);
+  Append("c");
+  ReplaceFile(disk_.get(), segments[1].path, last);
+  EXPECT_EQ(Found(), "1:a 2:b");
 }
 
 }  // namespace

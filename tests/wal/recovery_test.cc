@@ -4,9 +4,11 @@
 // recovered; one case flips every bit of a small log.
 #include "wal/recovery.h"
 
+#include "engine/base/clock.h"
 #include "engine/base/coding.h"
 #include "engine/base/crc32c.h"
 #include "tests/wal/wal_fixture.h"
+#include "wal/frames/frame.h"
 
 namespace kyrodb::wal {
 namespace {
@@ -32,9 +34,9 @@ TEST_F(RecoveryTest, ATornTailIsCutAndReported) {
   ReplaceFile(disk_.get(), File(0), bytes);
   const Replayed found = TryRecover(disk_.get()).value();
   EXPECT_EQ(found.ToString(), "1:a");
-  EXPECT_EQ(found.result.torn_bytes, 86u);
+  EXPECT_EQ(found.result.torn_bytes, 94u);
   EXPECT_EQ(found.result.torn_file, File(0));
-  EXPECT_EQ(found.result.torn_offset, 80u + 85u);
+  EXPECT_EQ(found.result.torn_offset, 88u + 93u);
 }
 
 TEST_F(RecoveryTest, TheTailIsCutOnceAndStaysCut) {
@@ -45,7 +47,7 @@ TEST_F(RecoveryTest, TheTailIsCutOnceAndStaysCut) {
   Append("c");
   log_.reset();
   const std::string whole = Bytes(File(0));
-  ReplaceFile(disk_.get(), File(0), whole.substr(0, whole.size() - 86));
+  ReplaceFile(disk_.get(), File(0), whole.substr(0, whole.size() - 94));
   Open();
   EXPECT_EQ(replayed_.ToString(), "1:a");
   EXPECT_EQ(Append("other b"), 2u);
@@ -65,12 +67,12 @@ TEST_F(RecoveryTest, ADamagedFrameBeforeAnAcknowledgedOneIsReportedAndStopsTheRe
   Append("b");
   Append("c");
   log_.reset();
-  Flip(File(0), 80 + 85 + 84);  // the "b"
+  Flip(File(0), 88 + 93 + 92);  // the "b"
   const Replayed found = TryRecover(disk_.get()).value();
   EXPECT_EQ(found.ToString(), "1:a lost[2,3)");
   EXPECT_EQ(found.result.damage->file, File(0));
-  EXPECT_EQ(found.result.damage->offset, 80u + 85u);
-  EXPECT_THAT(found.result.damage->ToStatus(), StatusIs(absl::StatusCode::kDataLoss, "offset 165"));
+  EXPECT_EQ(found.result.damage->offset, 88u + 93u);
+  EXPECT_THAT(found.result.damage->ToStatus(), StatusIs(absl::StatusCode::kDataLoss, "offset 181"));
   EXPECT_THAT(TryOpen(), StatusIs(absl::StatusCode::kDataLoss, "lsn 2 to 2"));
 }
 
@@ -80,7 +82,7 @@ TEST_F(RecoveryTest, DamageToTheVeryLastFrameIsReportedOnceAMarkerFollows) {
   Append("b");
   ASSERT_TRUE(log_->WriteSyncMarker().ok());
   log_.reset();
-  Flip(File(0), 80 + 85 + 84);
+  Flip(File(0), 88 + 93 + 92);
   EXPECT_EQ(Found(), "1:a lost[2,3)");
 }
 
@@ -88,7 +90,7 @@ TEST_F(RecoveryTest, DamageBeforeTheCheckpointIsNoMatter) {
   Open();
   for (const char* record : {"a", "b", "c"}) Append(record);
   Close();
-  Flip(File(0), 80 + 84);
+  Flip(File(0), 88 + 92);
   EXPECT_EQ(Found(1), "lost[1,2)");
   EXPECT_EQ(Found(2), "2:b 3:c");
 }
@@ -99,7 +101,7 @@ TEST_F(RecoveryTest, ALostMarkerDoesNoHarm) {
   ASSERT_TRUE(log_->WriteSyncMarker().ok());
   Append("b");
   log_.reset();
-  Flip(File(0), 80 + 85 + 30);
+  Flip(File(0), 88 + 93 + 30);
   EXPECT_EQ(Found(), "1:a 2:b");
 }
 
@@ -176,11 +178,92 @@ TEST_F(RecoveryTest, ANewerFormatIsRefusedWithBothVersions) {
   Close();
   std::string bytes = Bytes(File(0));
   bytes[8] = 9;
-  const uint32_t crc = Crc32c(absl::string_view(bytes).substr(8, 72));
+  const uint32_t crc = Crc32c(absl::string_view(bytes).substr(8, 80));
   std::memcpy(bytes.data() + 4, &crc, sizeof(crc));
   ReplaceFile(disk_.get(), File(0), bytes);
   EXPECT_THAT(TryRecover(disk_.get()).status(), StatusIs(absl::StatusCode::kFailedPrecondition,
-                                                         "version 9 at offset 0 is newer than 1"));
+                                                         "version 9 at offset 0 is newer than 2"));
+}
+
+// The same frames as version 1 wrote them: without the time.
+std::string AsVersion1(const std::string& bytes) {
+  std::string older;
+  uint64_t hash = 0;
+  for (size_t at = 0; at < bytes.size();) {
+    const FrameHeader header = DecodeFrameHeader(absl::string_view(bytes).substr(at));
+    if (hash == 0) hash = header.prev_hash;
+    std::string frame =
+        bytes.substr(at, kFramePrefixBytes) +
+        bytes.substr(at + kFrameHeaderBytes, header.frame_bytes() - kFrameHeaderBytes);
+    const uint32_t payload_bytes = header.payload_bytes - 8;
+    const auto offset = static_cast<uint32_t>(older.size());
+    frame[8] = 1;
+    std::memcpy(frame.data() + 12, &payload_bytes, 4);
+    std::memcpy(frame.data() + 20, &offset, 4);
+    std::memcpy(frame.data() + 64, &hash, 8);
+    const uint32_t crc = Crc32c(absl::string_view(frame).substr(8));
+    std::memcpy(frame.data() + 4, &crc, 4);
+    hash = FrameHash(DecodeFrameHeader(frame), frame);
+    older += frame;
+    at += header.frame_bytes();
+  }
+  return older;
+}
+
+TEST_F(RecoveryTest, LogsOfVersion1AreRead) {
+  Open();
+  Append("a");
+  Append("");
+  Append("c");
+  Close();
+  const std::string older = AsVersion1(Bytes(File(0)));
+  EXPECT_EQ(older.size() + 5 * 8, Bytes(File(0)).size());
+  ReplaceFile(disk_.get(), File(0), older);
+  EXPECT_EQ(Found(), "1:a 2: 3:c");
+  const auto timed = RecoverTimed(
+      {.file_system = disk_.get(), .directory = kDirectory, .database_id = kDatabaseId},
+      [](Lsn, int64_t wall_micros, absl::string_view) {
+        EXPECT_EQ(wall_micros, 0);
+        return absl::OkStatus();
+      });
+  EXPECT_TRUE(timed.ok()) << timed.status();
+  Open();
+  EXPECT_EQ(replayed_.result.torn_bytes, 0u);
+  EXPECT_EQ(Append("d"), 4u);
+  Crash();
+  EXPECT_EQ(Found(), "1:a 2: 3:c 4:d");
+  // A damaged one is found out as ever.
+  std::string damaged = older;
+  damaged[kFramePrefixBytes + kFramePrefixBytes + 4] ^= 1;  // the "a"
+  ReplaceFile(disk_.get(), File(0), damaged);
+  EXPECT_EQ(Found(), "lost[1,2)");
+}
+
+TEST_F(RecoveryTest, RecordsBearTheTimeAtWhichTheyWereWrittenFirst) {
+  ManualClock clock(1000);
+  options_.clock = &clock;
+  Open();
+  Append("a");
+  clock.AdvanceMicros(500);
+  Append("b");
+  clock.AdvanceMicros(500);
+  const auto times = [&] {
+    std::vector<int64_t> found;
+    const auto result = RecoverTimed(
+        {.file_system = disk_.get(), .directory = kDirectory, .database_id = kDatabaseId},
+        [&](Lsn, int64_t wall_micros, absl::string_view) {
+          found.push_back(wall_micros);
+          return absl::OkStatus();
+        });
+    EXPECT_TRUE(result.ok()) << result.status();
+    return found;
+  };
+  EXPECT_EQ(times(), (std::vector<int64_t>{1000, 1500}));
+  // "b" is written again by the next opening.
+  Crash();
+  Open();
+  ASSERT_GT(log_->segments().back().end_lsn, log_->segments().back().begin_lsn);
+  EXPECT_EQ(times(), (std::vector<int64_t>{1000, 1500}));
 }
 
 TEST_F(RecoveryTest, AFrameInsideARecordIsNotAFrame) {
@@ -193,7 +276,7 @@ TEST_F(RecoveryTest, AFrameInsideARecordIsNotAFrame) {
   // Losing the tail makes recovery search the record's bytes for frames? It must not even find one
   // when the frame around them is torn.
   std::string bytes = Bytes(File(0));
-  bytes.resize(bytes.size() - 90);
+  bytes.resize(bytes.size() - 98);
   ReplaceFile(disk_.get(), File(0), bytes);
   EXPECT_EQ(Found(), "1:a 2:b");
 }

@@ -45,6 +45,9 @@ class ShapedDisk : public FileSystem {
   absl::Status Rename(absl::string_view from, absl::string_view to) override {
     return base_->Rename(from, to);
   }
+  absl::Status Link(absl::string_view from, absl::string_view to) override {
+    return base_->Link(from, to);
+  }
   absl::Status Remove(absl::string_view path) override {
     {
       absl::MutexLock lock(&shape_->mutex);

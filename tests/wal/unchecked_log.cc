@@ -6,13 +6,13 @@ namespace kyrodb::wal {
 
 std::string WithoutChecksums(std::string bytes) {
   std::optional<uint64_t> changed_hash;
-  for (uint64_t at = 0; at + kFrameHeaderBytes <= bytes.size();) {
+  for (uint64_t at = 0; at + kFramePrefixBytes <= bytes.size();) {
     uint16_t version = 0;
     uint32_t payload_bytes = 0;
     const absl::string_view rest = absl::string_view(bytes).substr(at);
     if (DecodeFramePrefix(rest, &version, &payload_bytes) != FramePrefix::kKnown) break;
-    std::string frame(rest.substr(0, kFrameHeaderBytes + payload_bytes));
-    frame.resize(kFrameHeaderBytes + payload_bytes);  // what was torn off reads as zeros
+    std::string frame(rest.substr(0, kFramePrefixBytes + payload_bytes));
+    frame.resize(kFramePrefixBytes + payload_bytes);  // what was torn off reads as zeros
     FrameHeader header = DecodeFrameHeader(frame);
     if (changed_hash || !FrameChecksumMatches(frame)) {
       if (changed_hash) header.prev_hash = *changed_hash;

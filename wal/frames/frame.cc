@@ -35,7 +35,7 @@ absl::string_view TakeRecord(absl::string_view* payload) {
 }
 
 uint64_t SealFrame(const FrameHeader& header, std::string* frame) {
-  const uint32_t payload_bytes = static_cast<uint32_t>(frame->size() - kFrameHeaderBytes);
+  const uint32_t payload_bytes = static_cast<uint32_t>(frame->size() - kFramePrefixBytes);
   std::string head;
   head.reserve(kFrameHeaderBytes);
   PutFixed32(&head, kFrameMagic);
@@ -52,6 +52,7 @@ uint64_t SealFrame(const FrameHeader& header, std::string* frame) {
   PutFixed64(&head, header.first_lsn);
   PutFixed64(&head, header.prev_hash);
   PutFixed64(&head, header.synced_lsn);
+  PutFixed64(&head, static_cast<uint64_t>(header.wall_micros));
   std::memcpy(frame->data(), head.data(), kFrameHeaderBytes);
   const uint32_t crc = Crc32c(absl::string_view(*frame).substr(kCheckedFrom));
   std::memcpy(frame->data() + kCrcOffset, &crc, sizeof(crc));
@@ -66,14 +67,16 @@ FramePrefix DecodeFramePrefix(absl::string_view bytes, uint16_t* version, uint32
   if (LoadFixed32(bytes.data()) != kFrameMagic) return FramePrefix::kInvalid;
   *version = static_cast<uint16_t>(LoadFixed32(bytes.data() + 8) & 0xFFFF);
   *payload_bytes = LoadFixed32(bytes.data() + 12);
-  if (*payload_bytes > kFrameBytesMax - kFrameHeaderBytes) return FramePrefix::kInvalid;
+  if (*payload_bytes > kFrameBytesMax - kFramePrefixBytes) return FramePrefix::kInvalid;
   if (*version > kFrameVersion) return FramePrefix::kNewer;
-  return *version == kFrameVersion ? FramePrefix::kKnown : FramePrefix::kInvalid;
+  return *version >= 1 ? FramePrefix::kKnown : FramePrefix::kInvalid;
 }
 
 FrameHeader DecodeFrameHeader(absl::string_view bytes) {
   const char* p = bytes.data();
+  const auto version = static_cast<uint16_t>(LoadFixed32(p + 8) & 0xFFFF);
   return FrameHeader{
+      .version = version,
       .type = static_cast<FrameType>(static_cast<uint8_t>(p[10])),
       .flags = static_cast<uint8_t>(p[11]),
       .payload_bytes = LoadFixed32(p + 12),
@@ -86,6 +89,9 @@ FrameHeader DecodeFrameHeader(absl::string_view bytes) {
       .first_lsn = LoadFixed64(p + 56),
       .prev_hash = LoadFixed64(p + 64),
       .synced_lsn = LoadFixed64(p + 72),
+      .wall_micros = version > 1 && bytes.size() >= kFrameHeaderBytes
+                         ? static_cast<int64_t>(LoadFixed64(p + kFramePrefixBytes))
+                         : 0,
   };
 }
 
@@ -99,12 +105,13 @@ bool FrameIsWellFormed(const FrameHeader& header, absl::string_view frame) {
   if (header.first_lsn < header.epoch_first_lsn) return false;
   if (header.first_lsn > ~uint64_t{0} - header.record_count - 1) return false;
   if (header.synced_lsn >= header.end_lsn()) return false;
+  if (frame.size() < header.header_bytes()) return false;
+  absl::string_view payload = frame.substr(header.header_bytes());
   if (header.type != FrameType::kRecords) {
     return (header.type == FrameType::kSegmentStart || header.type == FrameType::kMarker) &&
-           header.record_count == 0 && header.payload_bytes == 0;
+           header.record_count == 0 && payload.empty();
   }
   if (header.record_count == 0) return false;
-  absl::string_view payload = frame.substr(kFrameHeaderBytes);
   for (uint32_t i = 0; i < header.record_count; ++i) {
     if (payload.size() < kRecordOverheadBytes) return false;
     const uint32_t size = LoadFixed32(payload.data());

@@ -11,8 +11,11 @@
 namespace kyrodb::wal {
 
 inline constexpr uint32_t kFrameMagic = 0x4657594B;  // "KYWF"
-inline constexpr uint16_t kFrameVersion = 1;
-inline constexpr uint64_t kFrameHeaderBytes = 80;
+inline constexpr uint16_t kFrameVersion = 2;
+// What every version has; `payload_bytes` counts what follows.
+inline constexpr uint64_t kFramePrefixBytes = 80;
+// What this version writes before the records: the prefix and the time.
+inline constexpr uint64_t kFrameHeaderBytes = 88;
 // One record of the largest size after a group that was about to close.
 inline constexpr uint64_t kFrameBytesMax = uint64_t{192} << 20;
 
@@ -26,6 +29,7 @@ enum class FrameType : uint8_t {
 inline constexpr uint8_t kFrameFlagOpening = 1;
 
 struct FrameHeader {
+  uint16_t version = kFrameVersion;
   FrameType type = FrameType::kRecords;
   uint8_t flags = 0;
   uint32_t payload_bytes = 0;
@@ -38,9 +42,11 @@ struct FrameHeader {
   Lsn first_lsn = 0;  // of the records, or the next LSN when there are none
   uint64_t prev_hash = 0;
   Lsn synced_lsn = 0;
+  int64_t wall_micros = 0;  // when it was written, since 1970; 0 in version 1
 
   bool opening() const { return (flags & kFrameFlagOpening) != 0; }
-  uint64_t frame_bytes() const { return kFrameHeaderBytes + payload_bytes; }
+  uint64_t header_bytes() const { return version == 1 ? kFramePrefixBytes : kFrameHeaderBytes; }
+  uint64_t frame_bytes() const { return kFramePrefixBytes + payload_bytes; }
   Lsn end_lsn() const { return first_lsn + record_count; }
 };
 
@@ -67,10 +73,11 @@ enum class FramePrefix {
   kNewer,    // perhaps a frame of a newer version: check `FrameChecksumMatches`, then refuse
 };
 // Reads magic, version and payload length, which no version may move. `bytes` holds at least
-// `kFrameHeaderBytes`.
+// `kFramePrefixBytes`.
 FramePrefix DecodeFramePrefix(absl::string_view bytes, uint16_t* version, uint32_t* payload_bytes);
 
-// Decodes the fields of a known header without checking the payload.
+// Decodes the fields of a known header without checking the payload; the time is 0 when `bytes`
+// end before it.
 FrameHeader DecodeFrameHeader(absl::string_view bytes);
 
 // Whether the checksum holds. `frame` is the whole frame.

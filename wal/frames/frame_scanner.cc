@@ -77,7 +77,7 @@ absl::StatusOr<absl::string_view> FrameScanner::Peek(uint64_t offset, uint64_t s
 absl::StatusOr<std::optional<Frame>> FrameScanner::FrameAt(uint64_t offset, bool expected) {
   if (offset > ~uint32_t{0}) return std::nullopt;
   KYRO_ASSIGN_OR_RETURN(absl::string_view bytes, Peek(offset, kFrameHeaderBytes));
-  if (bytes.size() < kFrameHeaderBytes) return std::nullopt;
+  if (bytes.size() < kFramePrefixBytes) return std::nullopt;
   uint16_t version = 0;
   uint32_t payload_bytes = 0;
   const FramePrefix prefix = DecodeFramePrefix(bytes, &version, &payload_bytes);
@@ -89,9 +89,9 @@ absl::StatusOr<std::optional<Frame>> FrameScanner::FrameAt(uint64_t offset, bool
     if (header.offset != offset || header.segment_id != segment_id_) return std::nullopt;
     if (header.database_id != database_id_ && !expected) return std::nullopt;
   }
-  KYRO_ASSIGN_OR_RETURN(bytes, Peek(offset, kFrameHeaderBytes + payload_bytes));
-  if (bytes.size() < kFrameHeaderBytes + payload_bytes) return std::nullopt;
-  bytes = bytes.substr(0, kFrameHeaderBytes + payload_bytes);
+  KYRO_ASSIGN_OR_RETURN(bytes, Peek(offset, kFramePrefixBytes + payload_bytes));
+  if (bytes.size() < kFramePrefixBytes + payload_bytes) return std::nullopt;
+  bytes = bytes.substr(0, kFramePrefixBytes + payload_bytes);
   if (!FrameChecksumMatches(bytes)) return std::nullopt;
   if (prefix == FramePrefix::kNewer) {
     return absl::FailedPreconditionError(
@@ -107,7 +107,7 @@ absl::StatusOr<std::optional<Frame>> FrameScanner::FrameAt(uint64_t offset, bool
   if (!FrameIsWellFormed(header, bytes)) return std::nullopt;
   return Frame{.header = header,
                .hash = FrameHash(header, bytes),
-               .payload = bytes.substr(kFrameHeaderBytes)};
+               .payload = bytes.substr(header.header_bytes())};
 }
 
 absl::StatusOr<std::optional<Frame>> FrameScanner::Next() {

@@ -53,6 +53,7 @@ FrameHeader SegmentWriter::NextHeader(const OpenFile& file, FrameType type,
       .first_lsn = next_lsn_,
       .prev_hash = hash_,
       .synced_lsn = synced_lsn(),
+      .wall_micros = options_.clock->WallMicros(),
   };
 }
 
@@ -183,9 +184,12 @@ absl::Status SegmentWriter::SwitchToNext() {
   return absl::OkStatus();
 }
 
-absl::Status SegmentWriter::Append(FrameType type, uint32_t record_count, std::string* frame) {
+absl::Status SegmentWriter::Append(FrameType type, uint32_t record_count, std::string* frame,
+                                   std::optional<int64_t> wall_micros) {
   KYRO_RETURN_IF_ERROR(MakeRoom(frame->size()));
-  KYRO_RETURN_IF_ERROR(WriteFrame(current_, NextHeader(current_, type, record_count), frame));
+  FrameHeader header = NextHeader(current_, type, record_count);
+  header.wall_micros = wall_micros.value_or(header.wall_micros);
+  KYRO_RETURN_IF_ERROR(WriteFrame(current_, header, frame));
   next_lsn_ += record_count;
   current_has_records_ |= record_count > 0;
   absl::MutexLock lock(&segments_mutex_);
@@ -299,7 +303,7 @@ std::vector<SegmentInfo> SegmentWriter::segments() const {
   return segments_;
 }
 
-absl::Status SegmentWriter::DropBefore(Lsn lsn) {
+absl::Status SegmentWriter::DropBefore(Lsn lsn, uint64_t archive_bytes_max) {
   std::vector<std::string> paths;
   {
     absl::MutexLock lock(&segments_mutex_);
@@ -309,16 +313,53 @@ absl::Status SegmentWriter::DropBefore(Lsn lsn) {
     }
     segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(dropped));
   }
+  if (paths.empty()) return absl::OkStatus();
   // A file that cannot be removed now is found again by the next recovery.
   absl::Status first_error;
   for (const std::string& path : paths) {
-    absl::Status status = options_.file_system->Remove(path);
+    absl::Status status =
+        archive_bytes_max > 0 ? MoveToArchive(path) : options_.file_system->Remove(path);
     if (!absl::IsNotFound(status)) first_error.Update(status);
   }
-  if (!paths.empty()) {
-    first_error.Update(options_.file_system->SyncDirectory(options_.directory));
+  if (archive_bytes_max > 0) {
+    // First where they went, then where they were: a crash may show them twice, never not at all.
+    first_error.Update(options_.file_system->SyncDirectory(options_.archive_directory));
+    first_error.Update(TrimArchive(archive_bytes_max));
   }
+  first_error.Update(options_.file_system->SyncDirectory(options_.directory));
   return first_error;
+}
+
+absl::Status SegmentWriter::MoveToArchive(const std::string& path) {
+  FileSystem& file_system = *options_.file_system;
+  const std::string& archive = options_.archive_directory;
+  KYRO_ASSIGN_OR_RETURN(const bool exists, file_system.Exists(archive));
+  if (!exists) {
+    KYRO_RETURN_IF_ERROR(file_system.CreateDirectory(archive));
+    const size_t slash = archive.find_last_of('/');
+    KYRO_RETURN_IF_ERROR(
+        file_system.SyncDirectory(slash == std::string::npos ? "" : archive.substr(0, slash + 1)));
+  }
+  return file_system.Rename(path, JoinPath(archive, path.substr(path.find_last_of('/') + 1)));
+}
+
+absl::Status SegmentWriter::TrimArchive(uint64_t bytes_max) {
+  KYRO_ASSIGN_OR_RETURN(std::vector<std::string> names,
+                        options_.file_system->List(options_.archive_directory));
+  uint64_t bytes = 0;
+  // From new to old: names sort as segment numbers do.
+  for (auto name = names.rbegin(); name != names.rend(); ++name) {
+    uint64_t id = 0;
+    if (!ParseSegmentName(*name, &id)) continue;
+    const std::string path = JoinPath(options_.archive_directory, *name);
+    KYRO_ASSIGN_OR_RETURN(const std::unique_ptr<RandomAccessFile> file,
+                          options_.file_system->OpenForRead(path));
+    bytes += file->size_bytes();
+    if (bytes > bytes_max) {
+      KYRO_RETURN_IF_ERROR(options_.file_system->Remove(path));
+    }
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace kyrodb::wal

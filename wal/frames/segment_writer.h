@@ -40,8 +40,10 @@ class SegmentWriter {
   static absl::StatusOr<std::unique_ptr<SegmentWriter>> Create(const LogOptions& options,
                                                                Start start);
 
-  // Appends one frame, unsynced. `frame` holds `kFrameHeaderBytes` of room, then the payload.
-  absl::Status Append(FrameType type, uint32_t record_count, std::string* frame);
+  // Appends one frame, unsynced. `frame` holds `kFrameHeaderBytes` of room, then the payload. It
+  // bears the time of now, or that of the frame that is written again.
+  absl::Status Append(FrameType type, uint32_t record_count, std::string* frame,
+                      std::optional<int64_t> wall_micros = std::nullopt);
   // Makes everything appended durable.
   absl::Status Sync();
 
@@ -78,7 +80,7 @@ class SegmentWriter {
   uint64_t epoch() const { return start_.epoch; }
 
   std::vector<SegmentInfo> segments() const;
-  absl::Status DropBefore(Lsn lsn);
+  absl::Status DropBefore(Lsn lsn, uint64_t archive_bytes_max);
 
  private:
   struct OpenFile {
@@ -91,6 +93,9 @@ class SegmentWriter {
 
   SegmentWriter(const LogOptions& options, Start start);
   FrameHeader NextHeader(const OpenFile& file, FrameType type, uint32_t record_count) const;
+  absl::Status MoveToArchive(const std::string& path);
+  // Removes the oldest until all take at most `bytes_max`.
+  absl::Status TrimArchive(uint64_t bytes_max);
   absl::StatusOr<OpenFile> CreateFile();
   absl::Status Fill(OpenFile& file, uint64_t goal);
   absl::Status MakeRoom(uint64_t frame_bytes);

@@ -228,6 +228,9 @@ class MutantFileSystem final : public FileSystem {
     std::this_thread::sleep_for(std::chrono::milliseconds(rename_pause_ms_));
     return late->Sync();
   }
+  absl::Status Link(absl::string_view from, absl::string_view to) override {
+    return base_->Link(from, to);
+  }
   absl::Status Remove(absl::string_view path) override { return base_->Remove(path); }
   absl::Status SyncDirectory(absl::string_view path) override {
     if (shared_->mutation == Mutation::kSkipDirectorySync) return absl::OkStatus();

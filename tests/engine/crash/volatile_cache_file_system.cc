@@ -63,6 +63,9 @@ class VolatileCacheFileSystem final : public FileSystem {
   absl::Status Rename(absl::string_view from, absl::string_view to) override {
     return base_->Rename(from, to);
   }
+  absl::Status Link(absl::string_view from, absl::string_view to) override {
+    return base_->Link(from, to);
+  }
   absl::Status Remove(absl::string_view path) override { return base_->Remove(path); }
   absl::Status SyncDirectory(absl::string_view path) override { return base_->SyncDirectory(path); }
   absl::StatusOr<std::vector<std::string>> List(absl::string_view path) override {
