@@ -64,10 +64,19 @@ struct SpaceStatistics {
   uint64_t run_bytes = 0;
   uint64_t entry_count = 0;      // distinct keys, run by run
   uint64_t tombstone_count = 0;  // deleted keys that still take space
+  uint64_t version_count = 0;    // all versions in runs
+  // Of those, the ones that will go when all runs are merged and nobody reads the past: deletes,
+  // and what newer versions have replaced. Between runs it is an estimate by their filters.
+  uint64_t dead_count = 0;
   uint64_t memtable_bytes = 0;
+  uint64_t filter_bytes = 0;
   uint64_t model_bytes = 0;
   uint64_t segment_count = 0;    // of the models
   uint64_t bound_width_max = 0;  // rows, the widest range that a model hands to the search
+  // Since the database was opened.
+  uint64_t flush_count = 0;
+  uint64_t compaction_count = 0;
+  uint64_t compacted_bytes = 0;  // that merges have written
 };
 
 struct IndexStatistics {

@@ -52,6 +52,9 @@ absl::StatusOr<std::unique_ptr<BulkLoader>> BulkLoaderImpl::Create(const BulkLoa
                                                            {.file_number = loader->file_number_,
                                                             .smallest_key = options.smallest_key,
                                                             .largest_key = options.largest_key}));
+  const std::shared_ptr<KeySpace> space = context->spaces->Find(table, kNewest);
+  loader->replaced_.emplace(space == nullptr ? std::vector<std::shared_ptr<const Run>>()
+                                             : space->version()->runs);
   return loader;
 }
 
@@ -83,6 +86,7 @@ absl::Status BulkLoaderImpl::AddChecked(absl::string_view key, absl::string_view
         absl::StrCat("key has ", key.size(), " bytes, the limit is ", kKeyBytesMax));
   }
   KYRO_RETURN_IF_ERROR(writer_->Add(key, kLsnInFile, EntryKind::kPut, value));
+  replaced_->Add(key);
   ++row_count_;
   return absl::OkStatus();
 }
@@ -104,6 +108,8 @@ absl::StatusOr<CommitInfo> BulkLoaderImpl::FinishChecked() {
   writer_.reset();
   KYRO_ASSIGN_OR_RETURN(rows_, Run::Open(*context_->file_system, path_, file_number_,
                                          *context_->buffer_pool, *context_->metrics));
+  rows_->SetReplacedCount(replaced_->count());
+  replaced_.reset();
   KYRO_RETURN_IF_ERROR(context_->file_system->SyncDirectory(context_->names->runs()));
   // From now on no memtable holds a version of before the load: the run may stand before all
   // runs, and behind memtables that hold none of its keys.
@@ -156,6 +162,7 @@ absl::Status LoadCommit::Prepare(Lsn lsn, std::span<wal::CommitRequest* const> u
   KYRO_ASSIGN_OR_RETURN(
       run_, Run::Open(*context_->file_system, rows_->path(), rows_->file_number(),
                       *context_->buffer_pool, *context_->metrics, /*lsn_base=*/lsn - kLsnInFile));
+  run_->SetReplacedCount(rows_->replaced_count());
   run_lsn_ = lsn;
   commit_context().recent->NoteUnknown(lsn);
   commit_context().history->NoteUnknown(lsn);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "engine/base/file_system.h"
@@ -17,6 +18,7 @@
 #include "engine/core/views.h"
 #include "engine/storage/buffer_pool.h"
 #include "engine/storage/obsolete_files.h"
+#include "engine/storage/replaced_counter.h"
 #include "engine/storage/run_writer.h"
 #include "wal/log.h"
 
@@ -68,6 +70,7 @@ class BulkLoaderImpl final : public BulkLoader {
   absl::Status status_;
   uint64_t row_count_ = 0;
   std::unique_ptr<RunWriter> writer_;
+  std::optional<ReplacedCounter> replaced_;
   // The finished file, with all LSNs 1: to see which keys it has.
   std::shared_ptr<const Run> rows_;
 };

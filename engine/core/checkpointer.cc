@@ -14,6 +14,13 @@ namespace {
 constexpr uint64_t kSegmentChangesMin = 1000;
 constexpr uint64_t kSegmentChangeShare = 4;
 
+void AddNote(const Run& run, ManifestState* state) {
+  if (run.lsn_base() == 0 && run.replaced_count() == 0) return;
+  state->run_notes.push_back({.file_number = run.file_number(),
+                              .lsn_base = run.lsn_base(),
+                              .replaced_count = run.replaced_count()});
+}
+
 }  // namespace
 
 Checkpointer::Checkpointer(const CheckpointContext& context, ManifestState state)
@@ -26,6 +33,7 @@ Checkpointer::Checkpointer(const CheckpointContext& context, ManifestState state
       failures_(context.metrics->counter("kyro_checkpoint_failures_total",
                                          "checkpoints and merges that failed")),
       micros_(context.metrics->histogram("kyro_checkpoint_micros", "duration of checkpoints")),
+      pace_(context.clock, context.compaction_bytes_per_second),
       state_(std::move(state)),
       checkpoint_lsn_(state_.checkpoint_lsn) {}
 
@@ -162,18 +170,19 @@ ManifestState Checkpointer::NextState(Lsn cut, const std::vector<Flush>& flushes
   ManifestState next = state_;
   next.checkpoint_lsn = cut;
   next.spaces.clear();
-  next.loaded_runs.clear();
+  next.run_notes.clear();
   for (const auto& space : context_.spaces->Live()) {
     ManifestState::Space entry{space->id(), {}};
     for (const auto& run : space->version()->runs) {
       // Loaded after the cut: the log still tells of it, and would tell of it twice.
       if (run->properties().max_lsn > cut) continue;
       entry.runs.push_back(run->file_number());
-      if (run->lsn_base() > 0) next.loaded_runs.push_back({run->file_number(), run->lsn_base()});
+      AddNote(*run, &next);
     }
     for (const Flush& flush : flushes) {
       if (flush.space == space && flush.run != nullptr) {
         entry.runs.insert(entry.runs.begin(), flush.run->file_number());
+        AddNote(*flush.run, &next);
       }
     }
     next.spaces.push_back(std::move(entry));
@@ -298,10 +307,11 @@ absl::Status Checkpointer::PublishMerge(const KeySpace& space, const Run* merged
     entry.runs = std::move(numbers);
   }
   for (const auto& run : runs) {
-    std::erase_if(next.loaded_runs, [&](const ManifestState::LoadedRun& loaded) {
-      return loaded.file_number == run->file_number();
+    std::erase_if(next.run_notes, [&](const ManifestState::RunNote& note) {
+      return note.file_number == run->file_number();
     });
   }
+  if (merged != nullptr) AddNote(*merged, &next);
   return Publish(std::move(next));
 }
 
@@ -321,7 +331,8 @@ bool Checkpointer::AreNamed(const std::vector<std::shared_ptr<const Run>>& runs)
 }
 
 absl::Status Checkpointer::MergeRuns(const std::shared_ptr<KeySpace>& space,
-                                     std::vector<std::shared_ptr<const Run>> runs) {
+                                     std::vector<std::shared_ptr<const Run>> runs,
+                                     bool in_background) {
   uint64_t number;
   {
     absl::MutexLock lock(&mutex_);
@@ -331,9 +342,13 @@ absl::Status Checkpointer::MergeRuns(const std::shared_ptr<KeySpace>& space,
     if (!AreNamed(runs)) KYRO_RETURN_IF_ERROR(CheckpointLocked(/*save_all_segments=*/false));
     number = state_.next_file_number++;
   }
-  KYRO_ASSIGN_OR_RETURN(std::shared_ptr<const Run> merged,
-                        space->WriteCompaction(runs, context_.names->Run(space->id(), number),
-                                               number, PolicyFor(space->id())));
+  RetentionPolicy policy = PolicyFor(space->id());
+  policy.pace = [this, in_background](uint64_t bytes) {
+    return pace_.Spend(in_background ? bytes : 0);
+  };
+  KYRO_ASSIGN_OR_RETURN(
+      std::shared_ptr<const Run> merged,
+      space->WriteCompaction(runs, context_.names->Run(space->id(), number), number, policy));
   absl::MutexLock lock(&mutex_);
   absl::Status status = context_.file_system->SyncDirectory(context_.names->runs());
   if (status.ok()) status = PublishMerge(*space, merged.get(), runs);
@@ -359,18 +374,20 @@ absl::Status Checkpointer::Compact(ObjectId space_id) {
   if (space == nullptr) return absl::OkStatus();
   std::vector<std::shared_ptr<const Run>> runs = space->version()->runs;
   if (runs.empty()) return absl::OkStatus();
-  const absl::Status status = MergeRuns(space, std::move(runs));
-  if (!status.ok()) failures_.Add();
+  const absl::Status status = MergeRuns(space, std::move(runs), /*in_background=*/false);
+  if (!status.ok() && !absl::IsCancelled(status)) failures_.Add();
   return Annotate(status, absl::StrCat("compaction of key space ", space_id));
 }
 
-absl::Status Checkpointer::CompactWhereNeeded(size_t run_count_max) {
+absl::Status Checkpointer::CompactWhereNeeded(size_t run_count_max, uint64_t dead_percent_max) {
   absl::MutexLock lock(&merge_mutex_);
   absl::Status first;
   for (const auto& space : context_.spaces->Live()) {
-    std::vector<std::shared_ptr<const Run>> runs = space->RunsToCompact(run_count_max);
+    std::vector<std::shared_ptr<const Run>> runs =
+        space->RunsToCompact(run_count_max, dead_percent_max);
     if (runs.empty()) continue;
-    const absl::Status status = MergeRuns(space, std::move(runs));
+    const absl::Status status = MergeRuns(space, std::move(runs), /*in_background=*/true);
+    if (absl::IsCancelled(status)) return status;
     if (!status.ok()) failures_.Add();
     if (first.ok()) {
       first = Annotate(status, absl::StrCat("compaction of key space ", space->id()));

@@ -18,6 +18,7 @@
 #include "engine/core/file_names.h"
 #include "engine/core/index_set.h"
 #include "engine/core/manifest_state.h"
+#include "engine/core/merge_pace.h"
 #include "engine/core/space_table.h"
 #include "engine/core/views.h"
 #include "engine/storage/obsolete_files.h"
@@ -42,6 +43,8 @@ struct CheckpointContext {
   const Knob* log_retention_bytes = nullptr;
   // How much of what the log lets go is kept in the archive; 0: nothing.
   const Knob* log_archive_bytes = nullptr;
+  // How fast merges in the background may read; 0: as fast as they can.
+  const Knob* compaction_bytes_per_second = nullptr;
 };
 
 // Errors:         an error leaves the published state as it was and the data in memtables and log;
@@ -66,9 +69,12 @@ class Checkpointer {
 
   // Merges all runs of a key space into one; OK when it is gone. Checkpoints go on meanwhile.
   absl::Status Compact(ObjectId space);
-  // Merges where a space has more than `run_count_max` runs or much that is deleted; goes on with
-  // the other spaces when one fails, and returns the first error.
-  absl::Status CompactWhereNeeded(size_t run_count_max);
+  // Merges where a space has more than `run_count_max` runs or more than `dead_percent_max` percent
+  // of its keys are dead; goes on with the other spaces when one fails, and returns the first
+  // error.
+  absl::Status CompactWhereNeeded(size_t run_count_max, uint64_t dead_percent_max);
+  // Makes the merge that is under way, and all later ones, give up soon: `Cancelled`.
+  void CancelMerges() { pace_.Cancel(); }
 
   // A number for a file that somebody else writes.
   absl::StatusOr<uint64_t> NewFileNumber();
@@ -101,7 +107,7 @@ class Checkpointer {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status WriteSegment(const std::string& path, const IndexedColumn& column, Lsn covers_lsn);
   absl::Status MergeRuns(const std::shared_ptr<KeySpace>& space,
-                         std::vector<std::shared_ptr<const Run>> runs)
+                         std::vector<std::shared_ptr<const Run>> runs, bool in_background)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(merge_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
   // Whether the manifest names all of them.
   bool AreNamed(const std::vector<std::shared_ptr<const Run>>& runs) const
@@ -129,6 +135,7 @@ class Checkpointer {
   Counter& compacted_bytes_;
   Counter& failures_;
   Histogram& micros_;
+  MergePace pace_;  // of the merge under `merge_mutex_`
 
   absl::Mutex merge_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);  // one merge at a time
   mutable absl::Mutex mutex_;                             // of what the manifest says

@@ -120,6 +120,21 @@ absl::Status DatabaseImpl::DefineKnobs() {
                                    .default_value = static_cast<int64_t>(kRunCountMax),
                                    .min = 1,
                                    .max = 64});
+  compaction_bytes_per_second_ =
+      &knobs_.Define({.name = "compaction_bytes_per_second",
+                      .description = "how fast merges in the background may read; 0 is no limit",
+                      .unit = "bytes/s",
+                      .default_value = 0,
+                      .min = 0,
+                      .max = int64_t{1} << 40});
+  compaction_dead_percent_ =
+      &knobs_.Define({.name = "compaction_dead_percent",
+                      .description = "share of dead keys from which the runs of a key space are "
+                                     "merged to give space back",
+                      .unit = "percent",
+                      .default_value = static_cast<int64_t>(kDeadPercentMax),
+                      .min = 1,
+                      .max = 100});
   log_retention_bytes_ = &knobs_.Define({.name = "log_retention_bytes",
                                          .description = "log kept for followers after a "
                                                         "checkpoint",
@@ -180,10 +195,11 @@ absl::Status DatabaseImpl::OpenRuns() {
     for (const uint64_t number : space.runs) {
       absl::StatusOr<std::shared_ptr<Run>> run =
           Run::Open(*file_system_, names_.Run(space.id, number), number, *buffer_pool_, metrics_,
-                    state_.LsnBaseOf(number));
+                    state_.NoteOf(number).lsn_base);
       // Here "not found" means a file that the manifest names.
       if (absl::IsNotFound(run.status())) return absl::DataLossError(run.status().message());
       KYRO_RETURN_IF_ERROR(run.status());
+      (*run)->SetReplacedCount(state_.NoteOf(number).replaced_count);
       runs.push_back(*std::move(run));
     }
     spaces_->Insert(std::make_shared<KeySpace>(space.id, storage, std::move(runs)));
@@ -279,20 +295,21 @@ absl::Status DatabaseImpl::StartLog(const wal::RecoveryResult& recovered) {
            .metrics = &metrics_},
           recovered));
   recovery_.epoch = log_->epoch();
-  checkpointer_ =
-      std::make_unique<Checkpointer>(CheckpointContext{.file_system = file_system_,
-                                                       .clock = clock_,
-                                                       .names = &names_,
-                                                       .manifest = manifest_.get(),
-                                                       .log = log_.get(),
-                                                       .spaces = spaces_.get(),
-                                                       .indexes = &indexes_,
-                                                       .views = views_.get(),
-                                                       .obsolete_files = &obsolete_files_,
-                                                       .metrics = &metrics_,
-                                                       .log_retention_bytes = log_retention_bytes_,
-                                                       .log_archive_bytes = log_archive_bytes_},
-                                     state_);
+  checkpointer_ = std::make_unique<Checkpointer>(
+      CheckpointContext{.file_system = file_system_,
+                        .clock = clock_,
+                        .names = &names_,
+                        .manifest = manifest_.get(),
+                        .log = log_.get(),
+                        .spaces = spaces_.get(),
+                        .indexes = &indexes_,
+                        .views = views_.get(),
+                        .obsolete_files = &obsolete_files_,
+                        .metrics = &metrics_,
+                        .log_retention_bytes = log_retention_bytes_,
+                        .log_archive_bytes = log_archive_bytes_,
+                        .compaction_bytes_per_second = compaction_bytes_per_second_},
+      state_);
   return checkpointer_->PublishEpoch(log_->epoch());
 }
 
@@ -382,6 +399,7 @@ void DatabaseImpl::StartBackground() {
                          .metrics = &metrics_,
                          .write_buffer_bytes = write_buffer_bytes_,
                          .run_count_max = run_count_max_,
+                         .compaction_dead_percent = compaction_dead_percent_,
                          .log_retention_bytes = log_retention_bytes_});
   if (options_.background && log_ != nullptr) maintenance_->Start();
 }

@@ -91,6 +91,8 @@ class DatabaseImpl final : public Database {
   const Knob* run_count_max_ = nullptr;
   const Knob* log_retention_bytes_ = nullptr;
   const Knob* log_archive_bytes_ = nullptr;
+  const Knob* compaction_bytes_per_second_ = nullptr;
+  const Knob* compaction_dead_percent_ = nullptr;
   std::unique_ptr<Embedder> embedder_;
 
   std::unique_ptr<FileLock> lock_;

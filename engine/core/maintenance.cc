@@ -12,6 +12,13 @@ namespace {
 // Writers wait when memtables hold this many write buffers: a flush takes about as long as filling
 // one or two more.
 constexpr uint64_t kStallFactor = 4;
+// From here on commits are held up, so that they seldom have to stop.
+constexpr uint64_t kSlowFactor = 2;
+// At full pressure commits go on at this rate.
+constexpr double kSlowBytesPerSecond = 8 << 20;
+constexpr absl::Duration kSlowMax = absl::Milliseconds(100);
+// Merges have fallen behind when a space has this many times the runs it should; reads suffer then.
+constexpr uint64_t kSlowRunFactor = 4;
 constexpr absl::Duration kPeriod = absl::Milliseconds(100);
 // Memtables are measured each time they may have grown by this share of the write buffer.
 constexpr uint64_t kMeasureShare = 16;
@@ -37,6 +44,11 @@ Maintenance::Maintenance(const MaintenanceContext& context)
           context.metrics->gauge("kyro_index_tail_count", "vectors that are not in a graph yet")),
       stalls_(
           context.metrics->counter("kyro_write_stalls_total", "commits that waited for a flush")),
+      slowdowns_(
+          context.metrics->counter("kyro_write_slowdowns_total",
+                                   "commits that were held up for flushes or merges to follow")),
+      wait_micros_(context.metrics->counter("kyro_write_wait_micros_total",
+                                            "time that commits were held up or waited")),
       index_failures_(context.metrics->counter("kyro_index_failures_total",
                                                "index work that failed and is tried again")) {}
 
@@ -54,6 +66,7 @@ void Maintenance::Stop() {
     wake_flusher_.SignalAll();
     room_.SignalAll();
   }
+  if (context_.checkpointer != nullptr && merger_.joinable()) context_.checkpointer->CancelMerges();
   if (flusher_.joinable()) flusher_.join();
   if (merger_.joinable()) merger_.join();
   if (indexer_.joinable()) indexer_.join();
@@ -79,11 +92,21 @@ absl::Status Maintenance::AdmitWrite(uint64_t bytes, bool frees_space) {
     return absl::OkStatus();
   }
   admitted_bytes_.store(0, std::memory_order_relaxed);
-  const bool large = MemtableBytes() >= write_buffer;
+  const uint64_t memtable_bytes = MemtableBytes();
+  const double pressure = frees_space ? 0 : Pressure(memtable_bytes, write_buffer);
+  const bool large = memtable_bytes >= write_buffer || pressure > 0;
   large_.store(large, std::memory_order_relaxed);
   if (!large) return absl::OkStatus();
+  const absl::Time begin = absl::Now();
   absl::MutexLock lock(&mutex_);
-  wake_flusher_.Signal();
+  if (memtable_bytes >= write_buffer) wake_flusher_.Signal();
+  if (pressure > 0 && !stopping_) {
+    slowdowns_.Add();
+    const absl::Duration pause =
+        absl::Seconds(pressure * static_cast<double>(bytes) / kSlowBytesPerSecond);
+    const auto stopping = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_; };
+    mutex_.AwaitWithTimeout(absl::Condition(&stopping), std::min(pause, kSlowMax));
+  }
   bool stalled = false;
   while (!stopping_ && !frees_space && MemtableBytes() > kStallFactor * write_buffer) {
     if (!flush_status_.ok()) {
@@ -95,7 +118,25 @@ absl::Status Maintenance::AdmitWrite(uint64_t bytes, bool frees_space) {
     stalled = true;
     room_.WaitWithTimeout(&mutex_, kPeriod);
   }
+  if (stalled || pressure > 0) {
+    wait_micros_.Add(static_cast<uint64_t>(absl::ToInt64Microseconds(absl::Now() - begin)));
+  }
   return absl::OkStatus();
+}
+
+double Maintenance::Pressure(uint64_t memtable_bytes, uint64_t write_buffer) const {
+  const auto share = [](uint64_t value, uint64_t begin, uint64_t end) {
+    if (value <= begin) return 0.0;
+    return std::min(static_cast<double>(value - begin) / static_cast<double>(end - begin), 1.0);
+  };
+  const auto run_count_max = static_cast<uint64_t>(context_.run_count_max->value());
+  double pressure = share(memtable_bytes, kSlowFactor * write_buffer, kStallFactor * write_buffer);
+  for (const auto& space : context_.spaces->Live()) {
+    pressure =
+        std::max(pressure, share(space->version()->runs.size(), kSlowRunFactor * run_count_max,
+                                 2 * kSlowRunFactor * run_count_max));
+  }
+  return pressure;
 }
 
 void Maintenance::RunFlusher() {
@@ -134,7 +175,8 @@ void Maintenance::RunMerger() {
       }
     }
     status = context_.checkpointer->CompactWhereNeeded(
-        static_cast<size_t>(context_.run_count_max->value()));
+        static_cast<size_t>(context_.run_count_max->value()),
+        static_cast<uint64_t>(context_.compaction_dead_percent->value()));
   }
 }
 

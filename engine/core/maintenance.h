@@ -29,6 +29,7 @@ struct MaintenanceContext {
   MetricsRegistry* metrics = nullptr;
   const Knob* write_buffer_bytes = nullptr;
   const Knob* run_count_max = nullptr;
+  const Knob* compaction_dead_percent = nullptr;
   const Knob* log_retention_bytes = nullptr;
 };
 
@@ -39,12 +40,13 @@ class Maintenance {
   ~Maintenance() { Stop(); }
 
   void Start();
-  // Waits for the threads to end what they are doing.
+  // Waits for the threads to end what they are doing; a merge is given up.
   void Stop();
 
-  // Tells the flusher that memtables grow by `bytes`. Waits while they hold more than four write
-  // buffers; `ResourceExhausted` when they do and flushing fails. What `frees_space` is never
-  // refused.
+  // Tells the flusher that memtables grow by `bytes`. Beyond two write buffers, or when merges have
+  // fallen behind, the commit is held up a little, more the further it goes, at most 100 ms; beyond
+  // four write buffers it waits until there is room; `ResourceExhausted` when flushing fails
+  // meanwhile. What `frees_space` never waits and is never refused.
   absl::Status AdmitWrite(uint64_t bytes, bool frees_space);
 
   // Does a bounded piece of index work: builds one index, or absorbs up to `count_max` entries of
@@ -56,11 +58,15 @@ class Maintenance {
   void RunMerger();
   void RunIndexer();
   uint64_t MemtableBytes() const;
+  // From 0 (no reason to slow down) to 1, for `memtable_bytes` in memtables.
+  double Pressure(uint64_t memtable_bytes, uint64_t write_buffer) const;
 
   const MaintenanceContext context_;
   Gauge& memtable_bytes_;
   Gauge& tail_count_;
   Counter& stalls_;
+  Counter& slowdowns_;
+  Counter& wait_micros_;
   Counter& index_failures_;
 
   absl::Mutex index_mutex_;  // one thread at a time does index work

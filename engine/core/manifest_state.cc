@@ -8,8 +8,9 @@ namespace kyrodb::engine {
 namespace {
 
 // Version 1: the first. All numbers are varints, in the order of the struct.
-// Version 2: `loaded_runs` follows.
-constexpr uint64_t kManifestVersion = 2;
+// Version 2: `run_notes` follow, each a file number and an LSN base.
+// Version 3: a note has a replaced count too.
+constexpr uint64_t kManifestVersion = 3;
 
 }  // namespace
 
@@ -45,19 +46,20 @@ std::string EncodeManifest(const ManifestState& state) {
     PutVarint64(&out, segment.file_number);
     PutVarint64(&out, segment.covers_lsn);
   }
-  PutVarint64(&out, state.loaded_runs.size());
-  for (const ManifestState::LoadedRun& run : state.loaded_runs) {
-    PutVarint64(&out, run.file_number);
-    PutVarint64(&out, run.lsn_base);
+  PutVarint64(&out, state.run_notes.size());
+  for (const ManifestState::RunNote& note : state.run_notes) {
+    PutVarint64(&out, note.file_number);
+    PutVarint64(&out, note.lsn_base);
+    PutVarint64(&out, note.replaced_count);
   }
   return out;
 }
 
-Lsn ManifestState::LsnBaseOf(uint64_t run) const {
-  for (const LoadedRun& loaded : loaded_runs) {
-    if (loaded.file_number == run) return loaded.lsn_base;
+ManifestState::RunNote ManifestState::NoteOf(uint64_t run) const {
+  for (const RunNote& note : run_notes) {
+    if (note.file_number == run) return note;
   }
-  return 0;
+  return RunNote{.file_number = run};
 }
 
 absl::StatusOr<ManifestState> DecodeManifest(absl::string_view bytes) {
@@ -91,12 +93,13 @@ absl::StatusOr<ManifestState> DecodeManifest(absl::string_view bytes) {
     segment.covers_lsn = reader.Varint64();
     state.segments.push_back(segment);
   }
-  const uint64_t loaded_count = version >= 2 ? reader.Varint64() : 0;
-  for (uint64_t i = 0; i < loaded_count && reader.ok(); ++i) {
-    ManifestState::LoadedRun run;
-    run.file_number = reader.Varint64();
-    run.lsn_base = reader.Varint64();
-    state.loaded_runs.push_back(run);
+  const uint64_t note_count = version >= 2 ? reader.Varint64() : 0;
+  for (uint64_t i = 0; i < note_count && reader.ok(); ++i) {
+    ManifestState::RunNote note;
+    note.file_number = reader.Varint64();
+    note.lsn_base = reader.Varint64();
+    if (version >= 3) note.replaced_count = reader.Varint64();
+    state.run_notes.push_back(note);
   }
   if (!reader.ok() || !reader.rest().empty()) {
     return absl::DataLossError(

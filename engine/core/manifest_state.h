@@ -33,15 +33,17 @@ struct ManifestState {
   };
   std::vector<Space> spaces;
   std::vector<SegmentFile> segments;
-  // Runs that were loaded in bulk: what is added to the LSNs in the file.
-  struct LoadedRun {
+  // What is known of a run beside its file; runs of which nothing is are left out.
+  struct RunNote {
     uint64_t file_number = 0;
+    // Added to the LSNs in the file (bulk loads).
     Lsn lsn_base = 0;
+    // How many of its keys stood in older runs when it was written.
+    uint64_t replaced_count = 0;
   };
-  std::vector<LoadedRun> loaded_runs;
+  std::vector<RunNote> run_notes;
 
-  // 0 for a run that was not loaded in bulk.
-  Lsn LsnBaseOf(uint64_t run) const;
+  RunNote NoteOf(uint64_t run) const;
 };
 
 // Every file that the state names, relative to the database's directory. A database consists of

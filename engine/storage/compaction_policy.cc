@@ -11,15 +11,21 @@ constexpr uint64_t kSizeRatio = 4;
 
 }  // namespace
 
-std::optional<CompactionPick> PickCompaction(std::span<const RunSize> runs, size_t run_count_max) {
+uint64_t DeadCount(std::span<const RunSize> runs) {
+  uint64_t dead = 0;
+  for (const RunSize& run : runs) dead += run.tombstone_count + run.replaced_count;
+  return dead;
+}
+
+std::optional<CompactionPick> PickCompaction(std::span<const RunSize> runs, size_t run_count_max,
+                                             uint64_t dead_percent_max) {
   if (runs.size() < 2) return std::nullopt;
   uint64_t entry_count = 0;
-  uint64_t young_tombstone_count = 0;
-  for (size_t i = 0; i < runs.size(); ++i) {
-    entry_count += runs[i].entry_count;
-    if (i + 1 < runs.size()) young_tombstone_count += runs[i].tombstone_count;
+  for (const RunSize& run : runs) entry_count += run.entry_count;
+  const uint64_t young_dead_count = DeadCount(runs.first(runs.size() - 1));
+  if (young_dead_count > entry_count * dead_percent_max / 100) {
+    return CompactionPick{0, runs.size()};
   }
-  if (young_tombstone_count > entry_count / 5) return CompactionPick{0, runs.size()};
 
   run_count_max = std::max<size_t>(run_count_max, 1);
   if (runs.size() <= run_count_max) return std::nullopt;

@@ -52,6 +52,17 @@ Lsn TakeVisible(EntryKind kind, Lsn lsn, absl::string_view stored, WallMicros no
   return lsn;
 }
 
+std::vector<RunSize> SizesOf(const SpaceVersion& version) {
+  std::vector<RunSize> sizes;
+  for (const auto& run : version.runs) {
+    sizes.push_back({.file_bytes = run->file_bytes(),
+                     .entry_count = run->properties().entry_count,
+                     .tombstone_count = run->properties().tombstone_count,
+                     .replaced_count = run->replaced_count()});
+  }
+  return sizes;
+}
+
 }  // namespace
 
 KeySpace::KeySpace(uint32_t id, const StorageContext& context,
@@ -331,11 +342,14 @@ std::shared_ptr<const MemTable> KeySpace::Freeze() {
 
 absl::StatusOr<std::shared_ptr<const Run>> KeySpace::WriteRun(
     std::vector<std::unique_ptr<InternalIterator>> sources, absl::string_view path,
-    const RunWriterOptions& options, const RetentionPolicy& policy, bool is_oldest) const {
+    const RunWriterOptions& options, const RetentionPolicy& policy,
+    std::span<const std::shared_ptr<const Run>> older) const {
   KYRO_ASSIGN_OR_RETURN(std::unique_ptr<RunWriter> writer,
                         RunWriter::Create(context_.file_system, path, options));
   const std::unique_ptr<InternalIterator> versions = NewMergingIterator(std::move(sources));
-  KYRO_RETURN_IF_ERROR(WriteRetained(*versions, policy, is_oldest, *writer));
+  ReplacedCounter replaced({older.begin(), older.end()});
+  KYRO_RETURN_IF_ERROR(
+      WriteRetained(*versions, policy, /*is_oldest=*/older.empty(), *writer, &replaced));
   if (writer->entry_count() == 0) return nullptr;
   KYRO_RETURN_IF_ERROR(writer->Finish().status());
   absl::StatusOr<std::shared_ptr<Run>> run = Run::Open(
@@ -344,6 +358,7 @@ absl::StatusOr<std::shared_ptr<const Run>> KeySpace::WriteRun(
     context_.file_system.Remove(path).IgnoreError();
     return run.status();
   }
+  (*run)->SetReplacedCount(replaced.count());
   return *std::move(run);
 }
 
@@ -364,8 +379,7 @@ absl::StatusOr<std::shared_ptr<const Run>> KeySpace::WriteFlush(
     Widen(&options, first->key());
     Widen(&options, *table->KeyBefore(std::nullopt));
   }
-  return WriteRun(std::move(sources), path, options, policy,
-                  /*is_oldest=*/version->runs.empty());
+  return WriteRun(std::move(sources), path, options, policy, version->runs);
 }
 
 void KeySpace::InstallFlush(std::shared_ptr<const Run> run,
@@ -373,6 +387,7 @@ void KeySpace::InstallFlush(std::shared_ptr<const Run> run,
   absl::MutexLock install(&install_mutex_);
   auto next = std::make_shared<SpaceVersion>(*version());
   Replace(&next->frozen, FindPart(next->frozen, frozen), frozen.size());
+  flush_count_.fetch_add(1, std::memory_order_relaxed);
   if (run != nullptr) next->runs.insert(next->runs.begin(), std::move(run));
   SetVersion(std::move(next));
 }
@@ -394,7 +409,7 @@ absl::StatusOr<std::shared_ptr<const Run>> KeySpace::WriteCompaction(
     Widen(&options, run->properties().largest_key);
   }
   return WriteRun(std::move(sources), path, options, policy,
-                  /*is_oldest=*/begin + runs.size() == version->runs.size());
+                  std::span(version->runs).subspan(begin + runs.size()));
 }
 
 void KeySpace::InstallCompaction(std::shared_ptr<const Run> run,
@@ -403,6 +418,8 @@ void KeySpace::InstallCompaction(std::shared_ptr<const Run> run,
   auto next = std::make_shared<SpaceVersion>(*version());
   const size_t begin = FindPart(next->runs, runs);
   Replace(&next->runs, begin, runs.size());
+  compaction_count_.fetch_add(1, std::memory_order_relaxed);
+  if (run != nullptr) compacted_bytes_.fetch_add(run->file_bytes(), std::memory_order_relaxed);
   if (run != nullptr) {
     next->runs.insert(next->runs.begin() + static_cast<std::ptrdiff_t>(begin), std::move(run));
   }
@@ -421,15 +438,11 @@ void KeySpace::MarkAllObsolete() {
   for (const auto& run : version()->runs) run->MarkObsolete(&context_.obsolete_files);
 }
 
-std::vector<std::shared_ptr<const Run>> KeySpace::RunsToCompact(size_t run_count_max) const {
+std::vector<std::shared_ptr<const Run>> KeySpace::RunsToCompact(size_t run_count_max,
+                                                                uint64_t dead_percent_max) const {
   const std::shared_ptr<const SpaceVersion> version = this->version();
-  std::vector<RunSize> sizes;
-  for (const auto& run : version->runs) {
-    sizes.push_back({.file_bytes = run->file_bytes(),
-                     .entry_count = run->properties().entry_count,
-                     .tombstone_count = run->properties().tombstone_count});
-  }
-  const std::optional<CompactionPick> pick = PickCompaction(sizes, run_count_max);
+  const std::optional<CompactionPick> pick =
+      PickCompaction(SizesOf(*version), run_count_max, dead_percent_max);
   if (!pick) return {};
   return {version->runs.begin() + static_cast<std::ptrdiff_t>(pick->begin),
           version->runs.begin() + static_cast<std::ptrdiff_t>(pick->end)};
@@ -439,10 +452,18 @@ SpaceStatistics KeySpace::statistics() const {
   const std::shared_ptr<const SpaceVersion> version = this->version();
   SpaceStatistics statistics;
   statistics.run_count = version->runs.size();
+  statistics.dead_count = DeadCount(SizesOf(*version));
+  statistics.flush_count = flush_count_.load(std::memory_order_relaxed);
+  statistics.compaction_count = compaction_count_.load(std::memory_order_relaxed);
+  statistics.compacted_bytes = compacted_bytes_.load(std::memory_order_relaxed);
   for (const auto& run : version->runs) {
     statistics.run_bytes += run->file_bytes();
     statistics.entry_count += run->properties().entry_count;
     statistics.tombstone_count += run->properties().tombstone_count;
+    // Older versions of the keys of one run.
+    statistics.dead_count += run->properties().version_count - run->properties().entry_count;
+    statistics.version_count += run->properties().version_count;
+    statistics.filter_bytes += run->filter_bytes();
     statistics.model_bytes += run->model_bytes();
     statistics.segment_count += run->segment_count();
     statistics.bound_width_max = std::max(statistics.bound_width_max, run->bound_width_max());

@@ -136,7 +136,8 @@ class KeySpace {
   void MarkAllObsolete();
 
   // What `PickCompaction` says about the runs now; empty when there is nothing to merge.
-  std::vector<std::shared_ptr<const Run>> RunsToCompact(size_t run_count_max = kRunCountMax) const;
+  std::vector<std::shared_ptr<const Run>> RunsToCompact(
+      size_t run_count_max = kRunCountMax, uint64_t dead_percent_max = kDeadPercentMax) const;
 
   std::shared_ptr<const SpaceVersion> version() const;
   SpaceStatistics statistics() const;
@@ -163,9 +164,13 @@ class KeySpace {
                                    WallMicros now, std::optional<WallMicros>* expiry) const;
   absl::StatusOr<std::shared_ptr<const Run>> WriteRun(
       std::vector<std::unique_ptr<InternalIterator>> sources, absl::string_view path,
-      const RunWriterOptions& options, const RetentionPolicy& policy, bool is_oldest) const;
+      const RunWriterOptions& options, const RetentionPolicy& policy,
+      std::span<const std::shared_ptr<const Run>> older) const;
 
   const uint32_t id_;
+  std::atomic<uint64_t> flush_count_{0};
+  std::atomic<uint64_t> compaction_count_{0};
+  std::atomic<uint64_t> compacted_bytes_{0};
   const StorageContext context_;
   MemTable* active_;           // of the writer; owned by `version_`
   mutable absl::Mutex mutex_;  // held for the time of a pointer copy

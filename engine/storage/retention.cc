@@ -1,6 +1,7 @@
 #include "engine/storage/retention.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/base/status.h"
 
@@ -76,15 +77,24 @@ class RetainedKey {
 }  // namespace
 
 absl::Status WriteRetained(InternalIterator& versions, const RetentionPolicy& policy,
-                           bool is_oldest, RunWriter& writer) {
+                           bool is_oldest, RunWriter& writer, ReplacedCounter* replaced) {
   KYRO_CHECK(std::is_sorted(policy.snapshots.begin(), policy.snapshots.end()));
   RetainedKey retained(policy, is_oldest, writer);
+  constexpr uint64_t kPaceBytes = uint64_t{64} << 10;
+  uint64_t unpaced_bytes = 0;
   for (versions.SeekToFirst(); versions.Valid(); versions.Next()) {
-    if (!retained.IsAt(versions.key())) KYRO_RETURN_IF_ERROR(retained.Begin(versions.key()));
+    if (!retained.IsAt(versions.key())) {
+      KYRO_RETURN_IF_ERROR(retained.Begin(versions.key()));
+      if (replaced != nullptr) replaced->Add(versions.key());
+    }
     const bool gone = versions.kind() == EntryKind::kExpiringPut &&
                       ExpiryOf(versions.value()) <= policy.expired_until;
     KYRO_RETURN_IF_ERROR(retained.Add(versions.lsn(), gone ? EntryKind::kDelete : versions.kind(),
                                       gone ? absl::string_view() : versions.value()));
+    unpaced_bytes += versions.key().size() + versions.value().size();
+    if (unpaced_bytes >= kPaceBytes && policy.pace != nullptr) {
+      KYRO_RETURN_IF_ERROR(policy.pace(std::exchange(unpaced_bytes, 0)));
+    }
   }
   KYRO_RETURN_IF_ERROR(versions.status());
   return retained.End();

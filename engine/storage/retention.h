@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "absl/strings/string_view.h"
 #include "engine/storage/entry.h"
 #include "engine/storage/internal_iterator.h"
+#include "engine/storage/replaced_counter.h"
 #include "engine/storage/run_writer.h"
 
 namespace kyrodb::engine {
@@ -24,13 +26,16 @@ struct RetentionPolicy {
   // Every reader, now and later, sees as expired what expires at or before this moment: such a put
   // becomes a delete, and goes as a delete goes.
   WallMicros expired_until = kBeforeExpiry;
+  // Called each time the pass has read about 64 KiB more: it may wait, and an error ends the pass.
+  std::function<absl::Status(uint64_t bytes)> pace;
 };
 
 // Adds to `writer` what `versions` holds and `policy` requires: of each key the newest version, and
 // for each snapshot the one that it sees. With `is_oldest` there is nothing below: deletes that
 // hide nothing are left out when their LSN is at most the tombstone floor and the oldest snapshot
-// (a reader that began before them must still meet them as a conflict).
+// (a reader that began before them must still meet them as a conflict). `replaced` is told of every
+// key.
 absl::Status WriteRetained(InternalIterator& versions, const RetentionPolicy& policy,
-                           bool is_oldest, RunWriter& writer);
+                           bool is_oldest, RunWriter& writer, ReplacedCounter* replaced = nullptr);
 
 }  // namespace kyrodb::engine

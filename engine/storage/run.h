@@ -111,6 +111,14 @@ class Run : public std::enable_shared_from_this<Run>, private PageSource {
   const RunProperties& properties() const { return properties_; }
   const RunFooter& footer() const { return footer_; }
   const std::string& path() const { return path_; }
+  // What the filter says of `KeyHash(key)`: false only when the key is not here.
+  bool PassesFilter(uint64_t hash) const {
+    return properties_.entry_count > 0 && filter_view_.MayContain(hash);
+  }
+  // How many of its keys stood in older runs when it was written (an estimate, remembered by the
+  // manifest).
+  uint64_t replaced_count() const { return replaced_count_.load(std::memory_order_relaxed); }
+  void SetReplacedCount(uint64_t count) const { replaced_count_.store(count); }
   // What `Open` was told to add to the LSNs in the file.
   Lsn lsn_base() const { return lsn_base_; }
   uint64_t file_number() const { return properties_.file_number; }
@@ -184,6 +192,7 @@ class Run : public std::enable_shared_from_this<Run>, private PageSource {
   std::optional<learned_index::PositionIndex> model_;
   WordArray filter_;
   FilterView filter_view_;
+  mutable std::atomic<uint64_t> replaced_count_{0};
   mutable std::atomic<ObsoleteFiles*> obsolete_{nullptr};
 };
 

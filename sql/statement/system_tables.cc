@@ -1,5 +1,6 @@
 #include "sql/statement/system_tables.h"
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
@@ -61,6 +62,32 @@ absl::Status ScanTables(engine::Database* database, RowReceiver receive) {
                  Count(s.run_bytes), Count(s.entry_count), Count(s.tombstone_count),
                  Count(s.memtable_bytes), Count(s.model_bytes), Count(s.segment_count),
                  Count(s.bound_width_max)}));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ScanStat(engine::Database* database, RowReceiver receive) {
+  const std::unique_ptr<engine::Transaction> transaction = database->Begin();
+  const auto counter = [&](const char* name, const char* help) {
+    return Count(database->metrics().counter(name, help).value());
+  };
+  const auto row = [&](const std::string& name, engine::ObjectId id) -> absl::Status {
+    KYRO_ASSIGN_OR_RETURN(const engine::SpaceStatistics s, database->space_statistics(id));
+    const double dead_percent = s.version_count == 0 ? 0.0
+                                                     : 100.0 * static_cast<double>(s.dead_count) /
+                                                           static_cast<double>(s.version_count);
+    return receive({Value(name), Count(s.run_count), Count(s.run_bytes), Count(s.version_count),
+                    Count(s.tombstone_count), Value(std::min(dead_percent, 100.0)),
+                    Count(s.memtable_bytes), Count(s.model_bytes), Count(s.filter_bytes),
+                    Count(s.flush_count), Count(s.compaction_count), Count(s.compacted_bytes),
+                    counter("kyro_write_slowdowns_total", ""),
+                    counter("kyro_write_stalls_total", "")});
+  };
+  KYRO_RETURN_IF_ERROR(row("kyro_catalog", engine::kCatalogSpace));
+  for (const auto& table : transaction->catalog()->tables()) {
+    // Dropped by somebody else meanwhile.
+    const absl::Status status = row(table->name, table->id);
+    if (!absl::IsNotFound(status)) KYRO_RETURN_IF_ERROR(status);
   }
   return absl::OkStatus();
 }
@@ -144,6 +171,23 @@ void AddSystemTables(engine::Database* database, VirtualTableRegistry* registry)
        {"model_segment_count", kBigintType},
        {"model_bound_width_max", kBigintType}},
       &ScanTables);
+  add("kyro_stat",
+      {{"table_name", kTextType},
+       {"run_count", kBigintType},
+       {"run_bytes", kBigintType},
+       {"version_count", kBigintType},
+       {"tombstone_count", kBigintType},
+       {"dead_percent", kDoubleType},
+       {"memtable_bytes", kBigintType},
+       {"model_bytes", kBigintType},
+       {"filter_bytes", kBigintType},
+       {"flush_count", kBigintType},
+       {"compaction_count", kBigintType},
+       {"compacted_bytes", kBigintType},
+       // Of the whole database.
+       {"write_slowdown_count", kBigintType},
+       {"write_stall_count", kBigintType}},
+      &ScanStat);
   add("kyro_columns",
       {{"table_name", kTextType},
        {"position", kBigintType},

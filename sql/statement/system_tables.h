@@ -1,5 +1,5 @@
-// The virtual tables that every database has: kyro_knobs, kyro_metrics, kyro_tables, kyro_columns,
-// kyro_indexes, kyro_recovery.
+// The virtual tables that every database has: kyro_knobs, kyro_metrics, kyro_tables, kyro_stat,
+// kyro_columns, kyro_indexes, kyro_recovery.
 #pragma once
 
 #include "engine/database.h"

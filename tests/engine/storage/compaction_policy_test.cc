@@ -54,6 +54,18 @@ TEST(CompactionPolicyTest, ManyYoungDeletesMergeEverything) {
   EXPECT_FALSE(PickCompaction(runs).has_value());
 }
 
+TEST(CompactionPolicyTest, WhatYoungRunsReplaceCountsAsDead) {
+  std::vector<RunSize> runs = Sizes({30, 100});
+  runs[0].replaced_count = 26;
+  EXPECT_EQ(DeadCount(runs), 26u);
+  EXPECT_FALSE(PickCompaction(runs).has_value());
+  EXPECT_TRUE(PickCompaction(runs, kRunCountMax, /*dead_percent_max=*/19).has_value());
+  EXPECT_FALSE(PickCompaction(runs, kRunCountMax, /*dead_percent_max=*/100).has_value());
+  runs[0].replaced_count = 20;
+  runs[0].tombstone_count = 7;
+  EXPECT_EQ(PickCompaction(runs)->end, 2u);
+}
+
 TEST(CompactionPolicyTest, DeletesThatHadToBeKeptDoNotMergeForEver) {
   std::vector<RunSize> runs = Sizes({1, 100});
   runs[1].tombstone_count = 90;

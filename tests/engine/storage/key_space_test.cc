@@ -221,6 +221,50 @@ TEST_F(KeySpaceTest, AFlushIsInvisibleUntilItIsInstalled) {
   EXPECT_EQ((*Look(*space, "k", 1))->value, "v");
 }
 
+TEST_F(KeySpaceTest, ReplacedRowsCountAsDeadUntilTheyAreMergedAway) {
+  const auto space = NewSpace();
+  for (Lsn lsn = 1; lsn <= 1000; ++lsn) Put(*space, lsn, absl::StrCat("key", lsn), "old");
+  ASSERT_TRUE(FreezeAndFlush(*space, {.snapshots = {1000}}).ok());
+  EXPECT_EQ(space->statistics().dead_count, 0u);
+  // New keys replace nothing, but for what the filters mistake.
+  for (Lsn lsn = 1001; lsn <= 1200; ++lsn) Put(*space, lsn, absl::StrCat("key", lsn), "new");
+  ASSERT_TRUE(FreezeAndFlush(*space, {.snapshots = {1200}}).ok());
+  EXPECT_LE(space->statistics().dead_count, 10u);
+  EXPECT_THAT(space->RunsToCompact(), IsEmpty());
+  for (Lsn lsn = 1201; lsn <= 1600; ++lsn) Put(*space, lsn, absl::StrCat("key", lsn - 1200), "new");
+  ASSERT_TRUE(FreezeAndFlush(*space, {.snapshots = {1600}}).ok());
+  EXPECT_GE(space->statistics().dead_count, 400u);
+  EXPECT_LE(space->statistics().dead_count, 410u);
+  EXPECT_EQ(space->statistics().version_count, 1600u);
+  EXPECT_EQ(space->RunsToCompact().size(), 3u);
+  ASSERT_TRUE(Compact(*space, {.snapshots = {1600}}).ok());
+  EXPECT_EQ(space->statistics().dead_count, 0u);
+  EXPECT_EQ(space->statistics().version_count, 1200u);
+  EXPECT_EQ(space->statistics().compaction_count, 1u);
+  EXPECT_EQ(space->statistics().flush_count, 3u);
+}
+
+TEST_F(KeySpaceTest, AMergeThatMayNotGoOnEndsWithTheErrorAndLeavesNoFile) {
+  const auto space = NewSpace();
+  for (Lsn lsn = 1; lsn <= 20; ++lsn) {
+    Put(*space, lsn, absl::StrCat("key", lsn), std::string(10000, 'v'));
+  }
+  ASSERT_TRUE(FreezeAndFlush(*space, {.snapshots = {20}}).ok());
+  const size_t files = Files().size();
+  uint64_t paced_bytes = 0;
+  const RetentionPolicy policy{.snapshots = {20}, .pace = [&](uint64_t bytes) {
+                                 paced_bytes += bytes;
+                                 return paced_bytes > 100000 ? absl::CancelledError("enough")
+                                                             : absl::OkStatus();
+                               }};
+  const auto runs = space->version()->runs;
+  EXPECT_EQ(space->WriteCompaction(runs, Path(99), 99, policy).status().code(),
+            absl::StatusCode::kCancelled);
+  EXPECT_GT(paced_bytes, 100000u);
+  EXPECT_LT(paced_bytes, 200000u);
+  EXPECT_EQ(Files().size(), files);
+}
+
 TEST_F(KeySpaceTest, WhatVanishesEntirelyLeavesNoFile) {
   const auto space = NewSpace();
   Put(*space, 1, "k", "v");
