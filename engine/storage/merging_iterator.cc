@@ -6,13 +6,15 @@
 #include <string>
 #include <utility>
 
+#include "engine/storage/run_format.h"
+
 namespace kyrodb::engine {
 namespace {
 
 class MergingIterator : public InternalIterator {
  public:
   explicit MergingIterator(std::vector<std::unique_ptr<InternalIterator>> sources)
-      : sources_(std::move(sources)) {
+      : sources_(std::move(sources)), heads_(sources_.size()) {
     heap_.reserve(sources_.size());
   }
 
@@ -45,35 +47,64 @@ class MergingIterator : public InternalIterator {
       NextBackward();
       return;
     }
-    std::pop_heap(heap_.begin(), heap_.end(), after_);
-    InternalIterator& source = *sources_[heap_.back()];
+    InternalIterator& source = *sources_[heap_.front()];
     source.Next();
     if (source.Valid()) {
-      std::push_heap(heap_.begin(), heap_.end(), after_);
+      ReadHead(heap_.front());
+      SinkFront();
       return;
     }
-    heap_.pop_back();
     status_ = source.status();
+    heap_.front() = heap_.back();
+    heap_.pop_back();
+    SinkFront();
     if (!status_.ok()) heap_.clear();
   }
-  absl::string_view key() const override { return top().key(); }
-  Lsn lsn() const override { return top().lsn(); }
+  absl::string_view key() const override { return heads_[heap_.front()].key; }
+  Lsn lsn() const override { return heads_[heap_.front()].lsn; }
   EntryKind kind() const override { return top().kind(); }
   absl::string_view value() const override { return top().value(); }
   absl::Status status() const override { return status_; }
 
  private:
+  // Where a source stands, so that comparing sources calls none of them; most keys differ in their
+  // first eight bytes.
+  struct Head {
+    uint64_t front = 0;  // KeySlice(key)
+    absl::string_view key;
+    Lsn lsn = 0;
+  };
+
   // Whether source a's version stands after source b's: the standard heap keeps the "largest" in
   // front, which is the one that comes first.
   struct After {
     const MergingIterator* self;
     bool operator()(size_t a, size_t b) const {
-      const InternalIterator& x = *self->sources_[a];
-      const InternalIterator& y = *self->sources_[b];
-      const int order = CompareInternal(x.key(), x.lsn(), y.key(), y.lsn());
+      const Head& x = self->heads_[a];
+      const Head& y = self->heads_[b];
+      if (x.front != y.front) return x.front > y.front;
+      const int order = CompareInternal(x.key, x.lsn, y.key, y.lsn);
       return order != 0 ? order > 0 : a > b;
     }
   };
+
+  void ReadHead(size_t source) {
+    const absl::string_view key = sources_[source]->key();
+    heads_[source] = {.front = KeySlice(key), .key = key, .lsn = sources_[source]->lsn()};
+  }
+
+  // Brings the heap in order after the source in front has moved.
+  void SinkFront() {
+    for (size_t at = 0;;) {
+      size_t first = at;
+      for (size_t child = 2 * at + 1; child <= 2 * at + 2 && child < heap_.size(); ++child) {
+        if (after_(heap_[first], heap_[child])) first = child;
+      }
+      if (first == at) return;
+      std::swap(heap_[at], heap_[first]);
+      at = first;
+    }
+  }
 
   const InternalIterator& top() const { return *sources_[heap_.front()]; }
 
@@ -94,7 +125,9 @@ class MergingIterator : public InternalIterator {
     if (!status_.ok() || !greatest) return;
     back_key_.assign(greatest->data(), greatest->size());
     for (size_t i = 0; i < sources_.size(); ++i) {
-      if (sources_[i]->Valid() && sources_[i]->key() == back_key_) heap_.push_back(i);
+      if (!sources_[i]->Valid() || sources_[i]->key() != back_key_) continue;
+      ReadHead(i);
+      heap_.push_back(i);
     }
     std::make_heap(heap_.begin(), heap_.end(), after_);
   }
@@ -105,6 +138,7 @@ class MergingIterator : public InternalIterator {
     InternalIterator& source = *sources_[heap_.back()];
     source.Next();
     if (source.Valid() && source.key() == back_key_) {
+      ReadHead(heap_.back());
       std::push_heap(heap_.begin(), heap_.end(), after_);
       return;
     }
@@ -127,6 +161,7 @@ class MergingIterator : public InternalIterator {
     status_ = absl::OkStatus();
     for (size_t i = 0; i < sources_.size(); ++i) {
       if (sources_[i]->Valid()) {
+        ReadHead(i);
         heap_.push_back(i);
       } else {
         status_.Update(sources_[i]->status());
@@ -137,6 +172,7 @@ class MergingIterator : public InternalIterator {
   }
 
   const std::vector<std::unique_ptr<InternalIterator>> sources_;
+  std::vector<Head> heads_;  // of the sources that the heap holds
   const After after_{this};
   std::vector<size_t> heap_;  // the sources that are valid; backwards: those at `back_key_`
   bool backward_ = false;
