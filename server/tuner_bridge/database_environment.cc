@@ -59,8 +59,16 @@ absl::StatusOr<tuner::Observation> DatabaseEnvironment::Observe() {
   seen.pool_misses = Difference(now, "kyro_buffer_pool_misses_total");
   seen.reads = seen.pool_hits + seen.pool_misses;
   seen.writes = Difference(now, "kyro_wal_commits_total");
-  // `ghost_bytes` stays 0: the pool counts ghost hits, but not the hits that a smaller pool would
-  // have missed, and the policy must know both or none.
+  // The pool simulates itself at other sizes over a sample of its pages. A window in which none of
+  // those was used tells nothing.
+  if (Difference(now, "kyro_buffer_pool_accesses_total") > 0) {
+    const uint64_t smaller = Difference(now, "kyro_buffer_pool_hits_at_75_percent_total");
+    const uint64_t same = Difference(now, "kyro_buffer_pool_hits_at_100_percent_total");
+    const uint64_t larger = Difference(now, "kyro_buffer_pool_hits_at_125_percent_total");
+    seen.ghost_bytes = seen.allocation.buffer_pool_bytes / 4;
+    seen.pool_ghost_hits = larger - std::min(larger, same);
+    seen.pool_tail_hits = same - std::min(same, smaller);
+  }
   seen.bytes_written = Difference(now, "kyro_wal_bytes_total");
   seen.flush_count = Difference(now, "kyro_flushes_total");
   seen.flushed_bytes = Difference(now, "kyro_flushed_bytes_total");

@@ -41,6 +41,31 @@ TEST(TunerBridgeTest, AWindowCountsWhatHappenedSinceTheLastOne) {
   EXPECT_TRUE(host->Close().ok());
 }
 
+TEST(TunerBridgeTest, APoolSlightlyTooSmallSaysWhatMoreWouldBring) {
+  TemporaryFolder folder;
+  const auto host = OpenHostOrDie(folder.path("db"));
+  const auto session = host->NewSession();
+  ASSERT_TRUE(session->Query("CREATE TABLE t (id bigint PRIMARY KEY, note text)").ok());
+  // About 37 MiB in pages of which a walk in circles uses all, against a pool of 32 MiB.
+  ASSERT_TRUE(session
+                  ->Query("INSERT INTO t SELECT g, repeat('x', 1000) FROM "
+                          "generate_series(1, 38000) AS s(g)")
+                  .ok());
+  ASSERT_TRUE(host->database().Checkpoint().ok());
+  ASSERT_TRUE(host->database().knobs().Set("buffer_pool_bytes", int64_t{32} << 20).ok());
+  auto environment = DatabaseEnvironment::Create(host->database());
+  ASSERT_TRUE(environment.ok());
+  for (int round = 0; round < 6; ++round) {
+    ASSERT_TRUE(session->Query("SELECT count(note) FROM t").ok());
+  }
+  const auto seen = (*environment)->Observe();
+  ASSERT_TRUE(seen.ok()) << seen.status();
+  EXPECT_EQ(seen->ghost_bytes, int64_t{8} << 20);
+  EXPECT_GT(seen->pool_ghost_hits, 1000u);
+  EXPECT_LT(seen->pool_tail_hits, seen->pool_ghost_hits);
+  EXPECT_TRUE(host->Close().ok());
+}
+
 TEST(TunerBridgeTest, AnAllocationIsSetAsAWholeOrNotAtAll) {
   TemporaryFolder folder;
   const auto host = OpenHostOrDie(folder.path("db"));
