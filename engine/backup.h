@@ -81,7 +81,7 @@ struct RestoreReport {
 // it fails, nothing stays in `directory` that could be opened.
 //
 // Errors:         those of `VerifyBackup`; `FailedPrecondition` when `directory` is not empty;
-//                 `InvalidArgument` when `to_lsn` is before the backup's checkpoint or both ends
+//                 `InvalidArgument` when the end may be before the backup's checkpoint or both ends
 //                 are given; `NotFound` when the log ends before `to_lsn`; `DataLoss` when the log
 //                 is damaged before the end that is asked for.
 // Cost:           reads all of the backup once (hashes) and writes the part of the log that counts.

@@ -50,6 +50,7 @@ class Restorer {
                           ReadFile(fs_, JoinPath(backup_, kBackupManifestName)));
     KYRO_ASSIGN_OR_RETURN(state_, DecodeManifest(manifest));
     report_.checkpoint_lsn = state_.checkpoint_lsn;
+    backup_micros_ = info.wall_micros;
     if (options_.to_lsn.has_value() && *options_.to_lsn < state_.checkpoint_lsn) {
       return absl::InvalidArgumentError(
           absl::StrCat("lsn ", *options_.to_lsn, " is before lsn ", state_.checkpoint_lsn,
@@ -162,6 +163,13 @@ class Restorer {
                                                 "; name the directories that hold the rest"));
       }
     }
+    // Not one commit of the log is from before that time, so those of the runs may not be either.
+    if (options_.to_wall_micros.has_value() && report_.replayed_count == 0 &&
+        *options_.to_wall_micros < backup_micros_) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the backup in \"", backup_, "\" begins with lsn ", state_.checkpoint_lsn,
+                       ", which may be later than the time to restore to: take an older backup"));
+    }
     state_.epoch = log->epoch();
     state_.log_segment = log->segments().back().id;
     return log->Close();
@@ -193,6 +201,7 @@ class Restorer {
   const std::string staging_;
   const RestoreOptions& options_;
   ManifestState state_;
+  int64_t backup_micros_ = 0;  // when it was made
   RestoreReport report_;
 };
 

@@ -183,7 +183,7 @@ TEST_F(BackupTest, EveryCommitAfterABackupCanBeRestored) {
     const Lsn lsn = i == 0 ? first : i == 1 ? last : first + random_.Uniform(last - first + 1);
     SCOPED_TRACE(absl::StrCat("lsn ", lsn));
     RestoreOptions options = all;
-    const bool by_time = i % 3 == 2 && times_.contains(lsn);
+    const bool by_time = i % 3 == 2 && lsn > first && times_.contains(lsn);
     if (by_time) {
       options.to_wall_micros = times_[lsn] + 500;
     } else {
@@ -206,6 +206,8 @@ TEST_F(BackupTest, EveryCommitAfterABackupCanBeRestored) {
               StatusIs(absl::StatusCode::kInvalidArgument, "the earliest"));
   EXPECT_THAT(TryRestore("/backup", "/x", {.to_lsn = first, .to_wall_micros = 1}).status(),
               StatusIs(absl::StatusCode::kInvalidArgument, "not at both"));
+  EXPECT_THAT(TryRestore("/backup", "/x", {.to_wall_micros = 1'000'000}).status(),
+              StatusIs(absl::StatusCode::kInvalidArgument, "may be later"));
   EXPECT_FALSE(fs_->Exists("/x").value()) << "a failed restore left something";
 }
 

@@ -192,7 +192,7 @@ TEST(ProgramTest, ABackupIsMadeCheckedAndRestored) {
             0);
   Outcome outcome = RunKyro({"backup", db, copy});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
-  EXPECT_THAT(outcome.output, HasSubstr("commits up to lsn 2"));
+  EXPECT_THAT(outcome.output, HasSubstr("commits up to lsn 1"));
   outcome = RunKyro({"backup", db, copy});
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_THAT(outcome.output, HasSubstr("not empty"));
@@ -203,7 +203,10 @@ TEST(ProgramTest, ABackupIsMadeCheckedAndRestored) {
   EXPECT_THAT(RunKyro({db2, "-c", "SELECT id FROM t"}).output, HasSubstr("7"));
   outcome = RunKyro({"restore", copy, folder.path("x"), "--to-lsn", "99"});
   EXPECT_EQ(outcome.exit_code, 1);
-  EXPECT_THAT(outcome.output, HasSubstr("the log ends at lsn 2"));
+  EXPECT_THAT(outcome.output, HasSubstr("the log ends at lsn 1"));
+  outcome = RunKyro({"restore", copy, folder.path("x"), "--to-time", "2001-02-03 04:05:06"});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_THAT(outcome.output, HasSubstr("may be later"));
   outcome = RunKyro({"restore", copy, folder.path("x"), "--to-time", "yesterday"});
   EXPECT_EQ(outcome.exit_code, 2);
   EXPECT_THAT(outcome.output, HasSubstr("expected a time like"));
