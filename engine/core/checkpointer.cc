@@ -398,6 +398,8 @@ absl::Status Checkpointer::CompactWhereNeeded(size_t run_count_max, uint64_t dea
 
 // A file that cannot be removed costs space, not correctness: the next open tries again.
 void Checkpointer::RemoveObsolete() {
+  // Runs whose last reader left after they were taken out of use.
+  context_.epochs->RunDue();
   if (!context_.obsolete_files->RemoveAll(*context_.file_system).ok()) failures_.Add();
 }
 

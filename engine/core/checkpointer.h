@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "engine/base/clock.h"
+#include "engine/base/epochs.h"
 #include "engine/base/file_system.h"
 #include "engine/base/knobs.h"
 #include "engine/base/metrics.h"
@@ -37,6 +38,7 @@ struct CheckpointContext {
   SpaceTable* spaces = nullptr;
   IndexSet* indexes = nullptr;
   Views* views = nullptr;
+  Epochs* epochs = nullptr;  // of the readers of runs
   ObsoleteFiles* obsolete_files = nullptr;
   MetricsRegistry* metrics = nullptr;
   // How much of the log stays for followers after its commits are in runs.

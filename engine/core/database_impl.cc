@@ -304,6 +304,7 @@ absl::Status DatabaseImpl::StartLog(const wal::RecoveryResult& recovered) {
                         .spaces = spaces_.get(),
                         .indexes = &indexes_,
                         .views = views_.get(),
+                        .epochs = &buffer_pool_->epochs(),
                         .obsolete_files = &obsolete_files_,
                         .metrics = &metrics_,
                         .log_retention_bytes = log_retention_bytes_,

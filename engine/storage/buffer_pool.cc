@@ -43,7 +43,8 @@ BufferPool::BufferPool(uint64_t capacity_bytes, MetricsRegistry& metrics)
   capacity_.Set(static_cast<int64_t>(capacity_bytes));
 }
 
-BufferPool::~BufferPool() = default;
+// What is still retired leads to regions, which leave the pool as they go: so before its parts do.
+BufferPool::~BufferPool() { epochs_.RunDue(); }
 
 void BufferPool::Add(PageRegion* region) {
   absl::MutexLock lock(&mutex_);
