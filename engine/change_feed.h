@@ -12,7 +12,8 @@
 
 namespace kyrodb::engine {
 
-// Changes of definitions are in the feed as changes of the catalog's own space.
+// Changes of definitions are in the feed as changes of the catalog's own space, entries of zorder
+// indexes as changes of their spaces.
 struct Change {
   ObjectId space = kCatalogSpace;
   std::string key;

@@ -79,10 +79,11 @@ struct SpaceStatistics {
   uint64_t compacted_bytes = 0;  // that merges have written
 };
 
+// Of a zorder index: its entries.
 struct IndexStatistics {
-  uint64_t indexed_count = 0;  // vectors in the graph
-  uint64_t tail_count = 0;     // vectors that are still scanned exactly
-  uint64_t dead_count = 0;     // graph nodes whose row is gone or replaced
+  uint64_t indexed_count = 0;  // vectors in the graph; entries in runs
+  uint64_t tail_count = 0;     // vectors that are still scanned exactly; versions in memtables
+  uint64_t dead_count = 0;     // graph nodes whose row is gone or replaced; deletes in runs
   uint64_t memory_bytes = 0;
 };
 
@@ -121,8 +122,9 @@ class Database {
   virtual absl::StatusOr<BackupReport> Backup(absl::string_view target,
                                               const BackupOptions& options = {}) = 0;
 
-  // Waits until every vector index holds every row committed before the call; `progress` is told
-  // how far it is about ten times a second. `Unavailable` after `timeout`.
+  // Waits until every vector index holds every row committed before the call, and no zorder index
+  // is being built; `progress` is told how far it is about ten times a second. `Unavailable` after
+  // `timeout`.
   virtual absl::Status WaitForIndexes(
       absl::Duration timeout,
       const std::function<void(uint64_t indexed, uint64_t total)>& progress = nullptr) = 0;

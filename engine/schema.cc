@@ -1,5 +1,6 @@
 #include "engine/schema.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -10,7 +11,9 @@ namespace {
 
 // Version 1: the first. Fields in the order of the structs below; strings length-prefixed, numbers
 // varints. A reader refuses a version above its own.
-constexpr uint64_t kSchemaFormatVersion = 1;
+// Version 2: each index is followed by the count of its `columns` and these. Written only for a
+// table that has an index with `columns`, so that an older program still reads all others.
+constexpr uint64_t kSchemaFormatVersion = 2;
 constexpr uint64_t kColumnCountMax = 1600;
 constexpr uint64_t kIndexCountMax = 256;
 
@@ -20,6 +23,11 @@ bool ValidType(uint64_t id) {
 }
 
 }  // namespace
+
+bool IsZOrderType(TypeId type) {
+  return type == TypeId::kInteger || type == TypeId::kBigint || type == TypeId::kDouble ||
+         type == TypeId::kTimestamptz;
+}
 
 std::optional<uint32_t> TableSchema::FindColumn(absl::string_view column_name) const {
   for (uint32_t i = 0; i < columns.size(); ++i) {
@@ -54,8 +62,16 @@ std::vector<std::shared_ptr<const TableSchema>> Catalog::tables() const {
   return tables;
 }
 
+std::shared_ptr<const TableSchema> Catalog::FindSpaceOwner(ObjectId space) const {
+  const auto entries = owner_of_entries_.find(space);
+  return FindTable(entries == owner_of_entries_.end() ? space : entries->second);
+}
+
 Catalog Catalog::With(std::shared_ptr<const TableSchema> schema) const {
   Catalog next = Without(schema->id);
+  for (const IndexSchema& index : schema->indexes) {
+    if (index.is_zorder()) next.owner_of_entries_[index.id] = schema->id;
+  }
   next.by_name_[schema->name] = schema->id;
   next.by_id_[schema->id] = std::move(schema);
   return next;
@@ -64,6 +80,7 @@ Catalog Catalog::With(std::shared_ptr<const TableSchema> schema) const {
 Catalog Catalog::Without(ObjectId id) const {
   Catalog next = *this;
   if (auto it = next.by_id_.find(id); it != next.by_id_.end()) {
+    for (const IndexSchema& index : it->second->indexes) next.owner_of_entries_.erase(index.id);
     next.by_name_.erase(it->second->name);
     next.by_id_.erase(it);
   }
@@ -71,8 +88,13 @@ Catalog Catalog::Without(ObjectId id) const {
 }
 
 std::string EncodeSchema(const TableSchema& schema) {
+  const uint64_t format =
+      std::any_of(schema.indexes.begin(), schema.indexes.end(),
+                  [](const IndexSchema& index) { return !index.columns.empty(); })
+          ? 2
+          : 1;
   std::string out;
-  PutVarint64(&out, kSchemaFormatVersion);
+  PutVarint64(&out, format);
   PutVarint64(&out, schema.id);
   PutVarint64(&out, schema.version);
   PutLengthPrefixed(&out, schema.name);
@@ -96,6 +118,9 @@ std::string EncodeSchema(const TableSchema& schema) {
     PutVarint64(&out, static_cast<uint64_t>(index.metric));
     PutVarint64(&out, index.m);
     PutVarint64(&out, index.ef_construction);
+    if (format < 2) continue;
+    PutVarint64(&out, index.columns.size());
+    for (const uint32_t column : index.columns) PutVarint64(&out, column);
   }
   return out;
 }
@@ -150,6 +175,19 @@ absl::StatusOr<TableSchema> DecodeSchema(absl::string_view bytes) {
       return damaged;
     }
     index.metric = static_cast<Metric>(metric);
+    const uint64_t indexed_count = format < 2 ? 0 : reader.Varint64();
+    if (!reader.ok() || indexed_count > kZOrderColumnsMax ||
+        index.is_zorder() != (indexed_count >= kZOrderColumnsMin)) {
+      return damaged;
+    }
+    for (uint64_t column = 0; column < indexed_count; ++column) {
+      const uint64_t ordinal = reader.Varint64();
+      if (!reader.ok() || ordinal >= column_count ||
+          !IsZOrderType(schema.columns[ordinal].type.id)) {
+        return damaged;
+      }
+      index.columns.push_back(static_cast<uint32_t>(ordinal));
+    }
     schema.indexes.push_back(std::move(index));
   }
   if (!reader.ok() || !reader.rest().empty()) return damaged;

@@ -34,16 +34,27 @@ struct ColumnSchema {
   std::string generated_sql;
 };
 
-// A vector index over one column.
+// An index of a table: a vector index over one column ("hnsw"), or the order of points along the
+// Z-curve over two to four columns of numbers or times ("zorder"). The entries of the latter are a
+// key space that has the index's id.
 struct IndexSchema {
   ObjectId id = 0;
   std::string name;
   std::string method = "hnsw";
-  uint32_t column = 0;  // ordinal in the table
+  uint32_t column = 0;  // ordinal in the table; of zorder the first of `columns`
   Metric metric = Metric::kL2;
-  uint32_t m = 16;                // edges of a node
-  uint32_t ef_construction = 64;  // candidates while building
+  uint32_t m = 16;                     // edges of a node
+  uint32_t ef_construction = 64;       // candidates while building
+  std::vector<uint32_t> columns = {};  // zorder: ordinals, the highest bit of a code first
+
+  bool is_zorder() const { return method == "zorder"; }
 };
+
+// Dimensions of a zorder index.
+inline constexpr size_t kZOrderColumnsMin = 2;
+inline constexpr size_t kZOrderColumnsMax = 4;
+// Whether a column of this type may be one of them.
+bool IsZOrderType(TypeId type);
 
 // Shape:  `primary_key` holds column ordinals in key order. Without a primary key rows are keyed
 //         by a hidden bigint that `Database::AllocateRowIds` hands out.
@@ -68,6 +79,9 @@ class Catalog {
   std::shared_ptr<const TableSchema> FindTable(ObjectId id) const;
   // The table that has an index of this name; null when there is none.
   std::shared_ptr<const TableSchema> FindIndexOwner(absl::string_view index_name) const;
+  // The table whose rows, or whose zorder index's entries, are in this key space; null when there
+  // is none.
+  std::shared_ptr<const TableSchema> FindSpaceOwner(ObjectId space) const;
   // Sorted by name.
   std::vector<std::shared_ptr<const TableSchema>> tables() const;
 
@@ -78,6 +92,7 @@ class Catalog {
  private:
   absl::btree_map<ObjectId, std::shared_ptr<const TableSchema>> by_id_;
   absl::btree_map<std::string, ObjectId> by_name_;
+  absl::btree_map<ObjectId, ObjectId> owner_of_entries_;  // zorder indexes
 };
 
 // The catalog record of a table, with a version of its own. `DataLoss` when damaged,

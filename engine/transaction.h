@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "engine/box.h"
 #include "engine/iterator.h"
 #include "engine/merge.h"
 #include "engine/nearest.h"
@@ -84,7 +85,8 @@ class Transaction {
   // The definitions this transaction sees, its own changes included.
   virtual std::shared_ptr<const Catalog> catalog() const = 0;
 
-  // The value of one key, nullopt when absent. A table's space has the table's id.
+  // The value of one key, nullopt when absent. A table's space has the table's id. A zorder index's
+  // entries can be read like it, but not written.
   virtual absl::StatusOr<std::optional<std::string>> Get(ObjectId space, absl::string_view key) = 0;
   // The same into `value`, whose memory is used again: false, and `value` as it was, when absent.
   virtual absl::StatusOr<bool> Get(ObjectId space, absl::string_view key, std::string* value) = 0;
@@ -126,6 +128,11 @@ class Transaction {
   // included. `InvalidArgument` when the dimensions differ from the column's.
   virtual absl::StatusOr<NearestAnswer> Nearest(const NearestRequest& request,
                                                 RowFilter filter) = 0;
+
+  // The rows that are null in none of a zorder index's columns and within all of `request.sides`,
+  // this transaction's own writes up to now included. While the index is being built, all rows are
+  // looked at. `NotFound` for an unknown index; `InvalidArgument` when the sides do not fit it.
+  virtual absl::StatusOr<std::unique_ptr<BoxIterator>> ScanBox(const BoxRequest& request) = 0;
 
   // Definitions. The ids in the argument are ignored; the new object's id is returned.
   // `AlreadyExists` when a table or index of that name exists; `InvalidArgument` for a bad schema.

@@ -29,7 +29,7 @@ absl::Status Applier::Apply(Lsn lsn, absl::string_view record) {
       current = operation.space;
       // Rows of a table that is gone (dropped in this very commit, perhaps) go nowhere.
       const bool known =
-          operation.space == kCatalogSpace || catalog->FindTable(operation.space) != nullptr;
+          operation.space == kCatalogSpace || catalog->FindSpaceOwner(operation.space) != nullptr;
       space = known ? spaces_->GetOrCreate(operation.space) : nullptr;
       slots.clear();
       if (known && indexes_ != nullptr) slots = indexes_->OfTable(operation.space);
@@ -43,6 +43,7 @@ absl::Status Applier::Apply(Lsn lsn, absl::string_view record) {
     const std::optional<ObjectId> table = ParseTableKey(operation.key);
     if (!table.has_value()) return absl::OkStatus();
     Catalog next = *catalog;
+    const std::shared_ptr<const TableSchema> before = catalog->FindTable(*table);
     if (operation.is_delete) {
       next = next.Without(*table);
       spaces_->MarkDropped(*table, lsn);
@@ -50,7 +51,17 @@ absl::Status Applier::Apply(Lsn lsn, absl::string_view record) {
     } else {
       KYRO_RETURN_IF_ERROR(AddCatalogRecord(operation.key, operation.value, &next));
       spaces_->GetOrCreate(*table);
+      for (const IndexSchema& index : next.FindTable(*table)->indexes) {
+        if (index.is_zorder()) spaces_->GetOrCreate(index.id);
+      }
       if (indexes_ != nullptr) indexes_->OnTable(next.FindTable(*table));
+    }
+    if (before != nullptr) {
+      for (const IndexSchema& index : before->indexes) {
+        if (index.is_zorder() && next.FindSpaceOwner(index.id) == nullptr) {
+          spaces_->MarkDropped(index.id, lsn);
+        }
+      }
     }
     catalog = changed = std::make_shared<const Catalog>(std::move(next));
     return absl::OkStatus();

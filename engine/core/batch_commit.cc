@@ -10,7 +10,7 @@ namespace kyrodb::engine {
 namespace {
 
 std::string NameOf(const Catalog& catalog, ObjectId table) {
-  const std::shared_ptr<const TableSchema> schema = catalog.FindTable(table);
+  const std::shared_ptr<const TableSchema> schema = catalog.FindSpaceOwner(table);
   return schema == nullptr ? absl::StrCat("number ", table)
                            : absl::StrCat("\"", schema->name, "\"");
 }
@@ -105,20 +105,25 @@ absl::Status BatchCommit::ResolvePending(Lsn lsn, Unapplied unapplied) {
   return absl::OkStatus();
 }
 
+bool BatchCommit::HoldsEntries(ObjectId space) const {
+  const std::shared_ptr<const TableSchema> owner = base_->FindSpaceOwner(space);
+  return owner != nullptr && owner->id != space;
+}
+
 absl::Status BatchCommit::ValidateTable(ObjectId table, Unapplied unapplied) const {
   if (context_->recent->LastDefinition() <= snapshot_) return absl::OkStatus();
   const auto changed = [&] {
     return absl::AbortedError(absl::StrCat("definition of table ", NameOf(*base_, table),
                                            " was changed by a concurrent transaction"));
   };
-  const std::string catalog_key = TableKey(table);
+  const std::shared_ptr<const TableSchema> before = base_->FindSpaceOwner(table);
+  if (before == nullptr) return absl::OkStatus();  // created by this transaction
+  const std::string catalog_key = TableKey(before->id);
   for (const wal::CommitRequest* request : unapplied) {
     const WriteSet* const writes = static_cast<const BatchCommit*>(request)->writes_;
     if (writes->Find(kCatalogSpace, catalog_key) != nullptr) return changed();
   }
-  const std::shared_ptr<const TableSchema> before = base_->FindTable(table);
-  if (before == nullptr) return absl::OkStatus();  // created by this transaction
-  const std::shared_ptr<const TableSchema> now = context_->views->catalog()->FindTable(table);
+  const std::shared_ptr<const TableSchema> now = context_->views->catalog()->FindTable(before->id);
   if (now == nullptr || now->version != before->version) return changed();
   return absl::OkStatus();
 }
@@ -208,6 +213,9 @@ absl::Status BatchCommit::Prepare(Lsn lsn, std::span<wal::CommitRequest* const> 
   unapplied = AfterSnapshot(lsn, unapplied);
   for (const auto& [space, writes] : writes_->spaces()) {
     if (space != kCatalogSpace) KYRO_RETURN_IF_ERROR(ValidateTable(space, unapplied));
+    // What becomes of an index's entry follows from its row, which is validated: it is written here
+    // too, or was read by the one who builds the index.
+    if (HoldsEntries(space)) continue;
     for (const auto& [key, write] : *writes) {
       if (write.pending != nullptr && !write.pending->validated) continue;
       KYRO_ASSIGN_OR_RETURN(const bool changed, IsChanged(space, key, unapplied));

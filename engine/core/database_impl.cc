@@ -215,7 +215,12 @@ absl::Status DatabaseImpl::LoadCatalog() {
     KYRO_RETURN_IF_ERROR(AddCatalogRecord(records->key(), records->value(), &catalog));
   }
   KYRO_RETURN_IF_ERROR(Annotate(records->status(), "catalog"));
-  for (const auto& table : catalog.tables()) spaces_->GetOrCreate(table->id);
+  for (const auto& table : catalog.tables()) {
+    spaces_->GetOrCreate(table->id);
+    for (const IndexSchema& index : table->indexes) {
+      if (index.is_zorder()) spaces_->GetOrCreate(index.id);
+    }
+  }
   views_ = std::make_unique<Views>(state_.checkpoint_lsn,
                                    std::make_shared<const Catalog>(std::move(catalog)), clock_);
   return absl::OkStatus();
@@ -391,12 +396,14 @@ void DatabaseImpl::StartBackground() {
                         .commit_context = &commit_context_,
                         .log = log_.get(),
                         .writable = [this] { return writable(); }};
+  zorder_builder_ = std::make_unique<ZOrderBuilder>(&transaction_context_, views_.get());
   maintenance_ = std::make_unique<Maintenance>(
       MaintenanceContext{.checkpointer = checkpointer_.get(),
                          .log = log_.get(),
                          .spaces = spaces_.get(),
                          .indexes = &indexes_,
                          .views = views_.get(),
+                         .zorder = zorder_builder_.get(),
                          .metrics = &metrics_,
                          .write_buffer_bytes = write_buffer_bytes_,
                          .run_count_max = run_count_max_,
@@ -522,7 +529,8 @@ absl::Status DatabaseImpl::WaitForIndexes(
     if (inline_work) {
       KYRO_ASSIGN_OR_RETURN(worked, maintenance_->IndexSome(/*count_max=*/1024));
     }
-    const bool done = covered && !worked;
+    // In this order: an index that the last piece of work was about is found to be done.
+    const bool done = covered && !worked && (log_ == nullptr || zorder_builder_->IsDone());
     if (progress != nullptr && (done || absl::Now() >= next_report)) {
       progress(indexed, indexed + tail);
       next_report = absl::Now() + absl::Milliseconds(100);
@@ -555,6 +563,18 @@ absl::StatusOr<SpaceStatistics> DatabaseImpl::space_statistics(ObjectId space) c
 }
 
 absl::StatusOr<IndexStatistics> DatabaseImpl::index_statistics(ObjectId index) const {
+  const std::shared_ptr<const TableSchema> owner = views_->catalog()->FindSpaceOwner(index);
+  if (owner != nullptr && owner->id != index) {
+    KYRO_ASSIGN_OR_RETURN(const SpaceStatistics space, space_statistics(index));
+    const std::shared_ptr<KeySpace> entries = spaces_->Find(index, kNewestSnapshot);
+    const std::shared_ptr<const SpaceVersion> version = entries->version();
+    IndexStatistics statistics{.indexed_count = space.entry_count - space.tombstone_count,
+                               .tail_count = version->active->entry_count(),
+                               .dead_count = space.tombstone_count,
+                               .memory_bytes = space.memtable_bytes + space.model_bytes};
+    for (const auto& frozen : version->frozen) statistics.tail_count += frozen->entry_count();
+    return statistics;
+  }
   const std::shared_ptr<IndexSlot> slot = indexes_.Find(index);
   if (slot == nullptr) {
     return absl::NotFoundError(absl::StrCat("index number ", index, " does not exist"));

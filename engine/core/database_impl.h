@@ -19,6 +19,7 @@
 #include "engine/core/space_table.h"
 #include "engine/core/transaction_impl.h"
 #include "engine/core/views.h"
+#include "engine/core/zorder_builder.h"
 #include "engine/database.h"
 #include "engine/storage/buffer_pool.h"
 #include "engine/storage/obsolete_files.h"
@@ -115,6 +116,7 @@ class DatabaseImpl final : public Database {
   TransactionContext transaction_context_;
   std::unique_ptr<wal::Log> log_;
   std::unique_ptr<Checkpointer> checkpointer_;
+  std::unique_ptr<ZOrderBuilder> zorder_builder_;
   std::unique_ptr<Maintenance> maintenance_;
   bool closed_ = false;
   absl::Mutex backup_mutex_;  // one backup at a time

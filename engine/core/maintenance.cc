@@ -221,6 +221,11 @@ absl::StatusOr<bool> Maintenance::IndexSome(uint64_t count_max) {
     if (first.ok()) first = status;
   }
   tail_count_.Set(static_cast<int64_t>(tail_count));
+  if (context_.log != nullptr) {
+    const absl::StatusOr<bool> built = context_.zorder->BuildSome();
+    if (first.ok()) first = built.status();
+    worked = worked || built.value_or(false);
+  }
   KYRO_RETURN_IF_ERROR(first);
   return worked;
 }

@@ -16,6 +16,7 @@
 #include "engine/core/index_set.h"
 #include "engine/core/space_table.h"
 #include "engine/core/views.h"
+#include "engine/core/zorder_builder.h"
 #include "wal/log.h"
 
 namespace kyrodb::engine {
@@ -26,6 +27,7 @@ struct MaintenanceContext {
   SpaceTable* spaces = nullptr;
   IndexSet* indexes = nullptr;
   Views* views = nullptr;
+  ZOrderBuilder* zorder = nullptr;
   MetricsRegistry* metrics = nullptr;
   const Knob* write_buffer_bytes = nullptr;
   const Knob* run_count_max = nullptr;
@@ -50,7 +52,8 @@ class Maintenance {
   absl::Status AdmitWrite(uint64_t bytes, bool frees_space);
 
   // Does a bounded piece of index work: builds one index, or absorbs up to `count_max` entries of
-  // each tail. Returns whether there was anything to do.
+  // each tail; takes zorder indexes that are being built a batch further. Returns whether there was
+  // anything to do.
   absl::StatusOr<bool> IndexSome(uint64_t count_max);
 
  private:

@@ -64,6 +64,46 @@ absl::Status CheckSchema(const TableSchema& schema) {
   return absl::OkStatus();
 }
 
+absl::Status CheckZOrder(const TableSchema& table, IndexSchema* index) {
+  if (index->columns.size() < kZOrderColumnsMin || index->columns.size() > kZOrderColumnsMax) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "index \"", index->name, "\" has ", index->columns.size(), " columns, method zorder takes ",
+        kZOrderColumnsMin, " to ", kZOrderColumnsMax));
+  }
+  absl::flat_hash_set<uint32_t> ordinals;
+  for (const uint32_t ordinal : index->columns) {
+    if (ordinal >= table.columns.size() || !ordinals.insert(ordinal).second) {
+      return absl::InvalidArgumentError(absl::StrCat("index \"", index->name,
+                                                     "\" names column number ", ordinal, " of ",
+                                                     table.columns.size(), ", or names it twice"));
+    }
+    const ColumnSchema& column = table.columns[ordinal];
+    if (!IsZOrderType(column.type.id)) {
+      return absl::InvalidArgumentError(absl::StrCat("column \"", column.name, "\" of type ",
+                                                     TypeName(column.type),
+                                                     " cannot be part of a zorder index"));
+    }
+  }
+  index->column = index->columns[0];
+  return absl::OkStatus();
+}
+
+absl::Status CheckIndex(const TableSchema& table, IndexSchema* index) {
+  if (index->is_zorder()) return CheckZOrder(table, index);
+  if (index->method != "hnsw" || !index->columns.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "index method \"", index->method, "\" is unknown, expected \"hnsw\" or \"zorder\""));
+  }
+  if (index->column >= table.columns.size() ||
+      table.columns[index->column].type.id != TypeId::kVector ||
+      table.columns[index->column].type.dimensions == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("index \"", index->name, "\" needs a vector column with dimensions"));
+  }
+  // The index itself says whether its options are in range.
+  return IndexedColumn::Create(*index, table.columns[index->column].type.dimensions).status();
+}
+
 }  // namespace
 
 TransactionImpl::TransactionImpl(const TransactionContext* context, IsolationLevel isolation)
@@ -97,7 +137,9 @@ absl::StatusOr<std::shared_ptr<const TableSchema>> TransactionImpl::Table(Object
 }
 
 absl::StatusOr<std::shared_ptr<KeySpace>> TransactionImpl::CommittedSpace(ObjectId space) const {
-  if (space != kCatalogSpace) KYRO_RETURN_IF_ERROR(Table(space).status());
+  if (space != kCatalogSpace && catalog_->FindSpaceOwner(space) == nullptr) {
+    return Table(space).status();
+  }
   return context_->spaces->Find(space, view_.snapshot);
 }
 
@@ -166,9 +208,12 @@ absl::Status TransactionImpl::CheckWritable(ObjectId space, absl::string_view ke
     return absl::ResourceExhaustedError(
         absl::StrCat("key has ", key.size(), " bytes, the limit is ", kKeyBytesMax));
   }
+  return CheckRoom(key.size() + value_bytes);
+}
+
+absl::Status TransactionImpl::CheckRoom(uint64_t bytes) const {
   const auto limit = static_cast<uint64_t>(context_->transaction_bytes_max->value());
-  if (writes_.size_bytes() + key.size() + value_bytes > limit ||
-      writes_.memory_bytes() > kUndoFactor * limit) {
+  if (writes_.size_bytes() + bytes > limit || writes_.memory_bytes() > kUndoFactor * limit) {
     return absl::ResourceExhaustedError(
         absl::StrCat("transaction would write more than ", limit,
                      " bytes (knob transaction_bytes_max); commit in smaller parts"));
@@ -278,6 +323,7 @@ absl::Status TransactionImpl::PutRow(ObjectId space, absl::string_view key, Writ
     return absl::InvalidArgumentError("the catalog's key space is written by definitions only");
   }
   KYRO_RETURN_IF_ERROR(CheckWritable(space, key, write.value.size()));
+  KYRO_RETURN_IF_ERROR(MaintainEntries(space, key, write));
   if (writes_.has_pending()) {
     // What an earlier conditional write of the key expects must still hold.
     const Write* own = writes_.Find(space, key);
@@ -353,6 +399,9 @@ absl::Status TransactionImpl::PutRowIf(ObjectId space, absl::string_view key,
   if (own == nullptr) {
     auto pending = std::make_shared<PendingWrite>();
     pending->expectation = expected;
+    // Entries of indexes are made for the row that the snapshot has.
+    KYRO_ASSIGN_OR_RETURN(const TableSchema* indexed, ZOrderTable(space));
+    pending->validated = indexed != nullptr;
     write.pending = std::move(pending);
   } else {
     const std::optional<absl::string_view> found =
@@ -362,6 +411,7 @@ absl::Status TransactionImpl::PutRowIf(ObjectId space, absl::string_view key,
     KYRO_RETURN_IF_ERROR(CheckExpectation(expected, found, 0));
     write.pending = own->pending;
   }
+  KYRO_RETURN_IF_ERROR(MaintainEntries(space, key, write));
   writes_.Put(space, key, std::move(write));
   return absl::OkStatus();
 }
@@ -384,6 +434,12 @@ absl::Status TransactionImpl::Merge(ObjectId space, absl::string_view key, Merge
   }
   KYRO_RETURN_IF_ERROR(CheckOperand(op, operand));
   KYRO_RETURN_IF_ERROR(CheckWritable(space, key, operand.size()));
+  KYRO_ASSIGN_OR_RETURN(const TableSchema* indexed, ZOrderTable(space));
+  if (indexed != nullptr) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("values of table \"", indexed->name,
+                     "\" cannot be merged, because it has an index of method zorder"));
+  }
   const Write* own = writes_.Find(space, key);
   if (own == nullptr || own->is_merge()) {
     auto pending = own == nullptr ? std::make_shared<PendingWrite>()
@@ -489,27 +545,15 @@ absl::StatusOr<ObjectId> TransactionImpl::CreateIndex(ObjectId table, IndexSchem
     return absl::ResourceExhaustedError(
         absl::StrCat("table \"", schema->name, "\" has ", kIndexCountMax, " indexes, the limit"));
   }
-  if (index.method != "hnsw") {
-    return absl::InvalidArgumentError(
-        absl::StrCat("index method \"", index.method, "\" is unknown, expected \"hnsw\""));
-  }
-  if (index.column >= schema->columns.size() ||
-      schema->columns[index.column].type.id != TypeId::kVector ||
-      schema->columns[index.column].type.dimensions == 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("index \"", index.name, "\" needs a vector column with dimensions"));
-  }
-  // The index itself says whether its options are in range.
-  KYRO_RETURN_IF_ERROR(
-      IndexedColumn::Create(index, schema->columns[index.column].type.dimensions).status());
+  KYRO_RETURN_IF_ERROR(CheckIndex(*schema, &index));
   RememberCatalog();
   KYRO_ASSIGN_OR_RETURN(index.id, NextObjectId());
-  const ObjectId id = index.id;
   TableSchema next = *schema;
-  next.indexes.push_back(std::move(index));
+  next.indexes.push_back(index);
   ++next.version;
   KYRO_RETURN_IF_ERROR(PutTable(std::move(next)));
-  return id;
+  if (index.is_zorder()) KYRO_RETURN_IF_ERROR(BeginEntries(table, index));
+  return index.id;
 }
 
 absl::Status TransactionImpl::DropIndex(ObjectId table, ObjectId index) {

@@ -67,6 +67,7 @@ class TransactionImpl final : public Transaction {
                      absl::string_view operand) override;
 
   absl::StatusOr<NearestAnswer> Nearest(const NearestRequest& request, RowFilter filter) override;
+  absl::StatusOr<std::unique_ptr<BoxIterator>> ScanBox(const BoxRequest& request) override;
 
   absl::StatusOr<ObjectId> CreateTable(TableSchema schema) override;
   absl::Status DropTable(ObjectId table) override;
@@ -79,8 +80,14 @@ class TransactionImpl final : public Transaction {
   absl::StatusOr<CommitInfo> Commit() override;
   void Rollback() override;
 
+  // Makes entries for at most so many rows of a zorder index that is being built. False when it is
+  // not; `NotFound` when it is gone.
+  absl::StatusOr<bool> BuildEntries(ObjectId table, ObjectId index, uint64_t row_count_max);
+
  private:
   absl::Status CheckOpen() const;
+  // `ResourceExhausted` when the transaction may not write so many bytes more.
+  absl::Status CheckRoom(uint64_t bytes) const;
   absl::Status CheckWritable(ObjectId space, absl::string_view key, size_t value_bytes) const;
   absl::Status PutRow(ObjectId space, absl::string_view key, Write write);
   absl::Status PutRowIf(ObjectId space, absl::string_view key, const Expectation& expected,
@@ -98,6 +105,13 @@ class TransactionImpl final : public Transaction {
   // The same, remembered from one call to the next.
   absl::StatusOr<const KeySpace*> ReadSpace(ObjectId space);
   absl::StatusOr<std::shared_ptr<const TableSchema>> Table(ObjectId table) const;
+
+  // The table when it has zorder indexes, else null.
+  absl::StatusOr<const TableSchema*> ZOrderTable(ObjectId table);
+  // Writes what `next`, about to be written to row `key`, means for the table's zorder indexes.
+  absl::Status MaintainEntries(ObjectId table, absl::string_view key, const Write& next);
+  // Makes the entries of a zorder index that was just created, or marks it as being built.
+  absl::Status BeginEntries(ObjectId table, const IndexSchema& index);
 
   absl::StatusOr<ObjectId> NextObjectId();
   // Stores the table's definition and makes it this transaction's.
@@ -119,6 +133,11 @@ class TransactionImpl final : public Transaction {
   ObjectId read_space_id_ = kCatalogSpace;
   std::shared_ptr<KeySpace> read_space_;
   std::shared_ptr<const Catalog> read_catalog_;
+  // What `ZOrderTable` found last, likewise.
+  ObjectId indexed_table_id_ = kCatalogSpace;
+  std::shared_ptr<const TableSchema> indexed_table_;
+  std::shared_ptr<const Catalog> indexed_catalog_;
+  std::string scratch_;
   // The definitions that held before the write of that number.
   std::vector<std::pair<Mark, std::shared_ptr<const Catalog>>> catalog_history_;
 };

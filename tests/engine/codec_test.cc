@@ -259,9 +259,33 @@ TEST(SchemaCodecTest, TruncatedAndNewerRecordsAreRefused) {
     EXPECT_EQ(DecodeSchema(bytes.substr(0, size)).status().code(), absl::StatusCode::kDataLoss);
   }
   std::string newer = bytes;
-  newer[0] = 2;
+  newer[0] = 3;
   EXPECT_EQ(DecodeSchema(newer).status().code(), absl::StatusCode::kUnimplemented);
-  EXPECT_THAT(std::string(DecodeSchema(newer).status().message()), HasSubstr("format version 2"));
+  EXPECT_THAT(std::string(DecodeSchema(newer).status().message()), HasSubstr("format version 3"));
+}
+
+TEST(SchemaCodecTest, OnlyTablesWithZOrderIndexesAreOfVersionTwo) {
+  TableSchema schema = WideTable();
+  EXPECT_EQ(EncodeSchema(schema)[0], 1);
+  schema.indexes.push_back(
+      {.id = 11, .name = "z", .method = "zorder", .column = 5, .columns = {5, 0, 2}});
+  const std::string bytes = EncodeSchema(schema);
+  EXPECT_EQ(bytes[0], 2);
+  const absl::StatusOr<TableSchema> back = DecodeSchema(bytes);
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(back->indexes[0].metric, Metric::kCosine);
+  EXPECT_TRUE(back->indexes[0].columns.empty());
+  EXPECT_EQ(back->indexes[1].columns, (std::vector<uint32_t>{5, 0, 2}));
+  EXPECT_TRUE(back->indexes[1].is_zorder());
+  for (size_t size = 0; size < bytes.size(); ++size) {
+    EXPECT_EQ(DecodeSchema(bytes.substr(0, size)).status().code(), absl::StatusCode::kDataLoss);
+  }
+  // Columns that no such index can have: text, too few, none of the table's.
+  for (const std::vector<uint32_t>& columns :
+       {std::vector<uint32_t>{5, 4}, {5}, {}, {5, 100}, {0, 2, 3, 5, 0}}) {
+    schema.indexes[1].columns = columns;
+    EXPECT_EQ(DecodeSchema(EncodeSchema(schema)).status().code(), absl::StatusCode::kDataLoss);
+  }
 }
 
 TEST(ManifestStateTest, EveryFieldComesBackAndDamageIsSeen) {
