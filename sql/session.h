@@ -68,8 +68,9 @@ struct StatementStatistics {
   std::string command_tag;
   // The plan as EXPLAIN prints it, a line for each node; empty for statements without a plan.
   std::string plan;
-  // How the rows were found: "Point Lookup", "Range Scan", "Nearest Search", "Sequential Scan",
-  // "Virtual Scan" or empty; why; and, for a nearest search, what the engine did.
+  // How the rows were found: "Point Lookup", "Range Scan", "Z-Order Scan", "Nearest Search",
+  // "Sequential Scan", "Virtual Scan" or empty; why; and, for a nearest search, what the engine
+  // did.
   std::string access_path;
   std::string access_reason;
   std::string nearest_plan;

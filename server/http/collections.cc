@@ -55,9 +55,18 @@ void AppendCollection(std::string* out, const Host& host, const engine::TableSch
     AppendJsonString(out, index.name);
     out->append(",\"field\":");
     AppendJsonString(out, table.columns[index.column].name);
-    absl::StrAppend(out, ",\"method\":\"", index.method, "\",\"metric\":\"",
-                    CollectionMetric(index.metric), "\",\"m\":", index.m,
-                    ",\"ef_construction\":", index.ef_construction);
+    absl::StrAppend(out, ",\"method\":\"", index.method, "\"");
+    if (index.is_zorder()) {
+      out->append(",\"fields\":[");
+      for (size_t j = 0; j < index.columns.size(); ++j) {
+        if (j > 0) out->push_back(',');
+        AppendJsonString(out, table.columns[index.columns[j]].name);
+      }
+      out->push_back(']');
+    } else {
+      absl::StrAppend(out, ",\"metric\":\"", CollectionMetric(index.metric), "\",\"m\":", index.m,
+                      ",\"ef_construction\":", index.ef_construction);
+    }
     const auto statistics = host.database().index_statistics(index.id);
     if (statistics.ok()) {
       absl::StrAppend(out, ",\"indexed_count\":", statistics->indexed_count,

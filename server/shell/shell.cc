@@ -316,7 +316,9 @@ bool Shell::List(absl::string_view what, absl::string_view pattern) {
     }
     for (const engine::IndexSchema& index : table->indexes) {
       if (!indexes || !Matches(pattern, index.name)) continue;
-      rows.push_back({index.name, std::string("index"), table->name, int64_t{1}});
+      const size_t columns = index.is_zorder() ? index.columns.size() : 1;
+      rows.push_back(
+          {index.name, std::string("index"), table->name, static_cast<int64_t>(columns)});
     }
   }
   if (rows.empty()) {
@@ -347,9 +349,15 @@ bool Shell::Describe(absl::string_view name) {
       return Complain(absl::StrCat("there is no relation named \"", wanted, "\""));
     for (const engine::IndexSchema& index : table->indexes) {
       if (index.name != wanted) continue;
-      PrintTable({{"Column", text}, {"Method", text}, {"Operators", text}},
-                 {{table->columns[index.column].name, index.method,
-                   std::string(OperatorClass(index.metric))}},
+      std::vector<engine::Row> columns;
+      for (const uint32_t column : index.columns) {
+        columns.push_back({table->columns[column].name, index.method, engine::Null()});
+      }
+      if (!index.is_zorder()) {
+        columns.push_back({table->columns[index.column].name, index.method,
+                           std::string(OperatorClass(index.metric))});
+      }
+      PrintTable({{"Column", text}, {"Method", text}, {"Operators", text}}, columns,
                  absl::StrCat("Index \"", wanted, "\" of table \"", table->name, "\""));
     }
     return true;
@@ -373,6 +381,13 @@ bool Shell::Describe(absl::string_view name) {
     *out_ << "    PRIMARY KEY, learned (" << absl::StrJoin(keys, ", ") << ")\n";
   }
   for (const engine::IndexSchema& index : table->indexes) {
+    if (index.is_zorder()) {
+      std::vector<std::string> columns;
+      for (const uint32_t column : index.columns) columns.push_back(table->columns[column].name);
+      *out_ << "    " << sql::QuoteIdentifier(index.name) << ' ' << index.method << " ("
+            << absl::StrJoin(columns, ", ") << ")\n";
+      continue;
+    }
     *out_ << "    " << sql::QuoteIdentifier(index.name) << ' ' << index.method << " ("
           << table->columns[index.column].name << ' ' << OperatorClass(index.metric)
           << ") WITH (m = " << index.m << ", ef_construction = " << index.ef_construction << ")\n";

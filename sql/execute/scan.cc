@@ -1,4 +1,4 @@
-// Tables by primary key: all rows, a range, or points.
+// Tables by primary key or zorder index: all rows, a range, points, or a box.
 #include <algorithm>
 #include <cmath>
 
@@ -6,6 +6,7 @@
 #include "engine/key_codec.h"
 #include "engine/row_codec.h"
 #include "sql/error.h"
+#include "sql/execute/box_sides.h"
 #include "sql/execute/operator.h"
 
 namespace kyrodb::sql {
@@ -49,6 +50,7 @@ class Scan : public Operator {
     if (context_.statistics->access_path.empty()) {
       context_.statistics->access_path = plan_.path.kind == PathKind::kPoint   ? "Point Lookup"
                                          : plan_.path.kind == PathKind::kRange ? "Range Scan"
+                                         : plan_.path.kind == PathKind::kBox   ? "Z-Order Scan"
                                                                                : "Sequential Scan";
       context_.statistics->access_reason = plan_.path.reason;
     }
@@ -60,6 +62,7 @@ class Scan : public Operator {
       return absl::OkStatus();
     }
     if (plan_.path.kind == PathKind::kPoint) return MakePoints();
+    if (plan_.path.kind == PathKind::kBox) return OpenBox();
     engine::KeyRange range;
     if (plan_.path.kind == PathKind::kRange) {
       KYRO_ASSIGN_OR_RETURN(const bool any, MakeRange(&range));
@@ -123,6 +126,21 @@ class Scan : public Operator {
                             engine::DecodeColumn(*plan_.table, bytes, column));
     }
     if (plan_.key_slot.has_value()) row[*plan_.key_slot] = std::string(key);
+    return absl::OkStatus();
+  }
+
+  absl::Status OpenBox() {
+    KYRO_ASSIGN_OR_RETURN(std::optional<std::vector<engine::BoxSide>> sides,
+                          EvaluateBox(plan_, context_.evaluation));
+    if (!sides.has_value()) {
+      done_ = true;
+      return absl::OkStatus();
+    }
+    KYRO_ASSIGN_OR_RETURN(
+        std::unique_ptr<engine::BoxIterator> box,
+        context_.transaction->ScanBox(
+            {.table = plan_.table->id, .index = plan_.path.index->id, .sides = *std::move(sides)}));
+    iterator_ = std::move(box);
     return absl::OkStatus();
   }
 

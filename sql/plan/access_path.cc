@@ -7,100 +7,13 @@
 #include "engine/base/status.h"
 #include "sql/error.h"
 #include "sql/format.h"
+#include "sql/plan/box_path.h"
+#include "sql/plan/key_condition.h"
 #include "sql/plan/plan_node.h"
 #include "sql/plan/planner.h"
 
 namespace kyrodb::sql {
 namespace {
-
-// A point path looks up at most this many keys.
-constexpr size_t kPointsMax = 10000;
-
-// A column, or a column under a cast that widens its integers, which keeps order and identity.
-const BoundExpression* ColumnUnder(const BoundExpression& e) {
-  if (e.kind == BoundKind::kColumn) return &e;
-  if (e.kind == BoundKind::kCast && e.arguments[0]->kind == BoundKind::kColumn &&
-      e.arguments[0]->type.id == TypeId::kInteger &&
-      (e.type.id == TypeId::kBigint || e.type.id == TypeId::kDouble)) {
-    return e.arguments[0].get();
-  }
-  if (e.kind == BoundKind::kCast && e.arguments[0]->kind == BoundKind::kColumn &&
-      e.arguments[0]->type.id == TypeId::kBigint && e.type.id == TypeId::kDouble) {
-    return e.arguments[0].get();
-  }
-  return nullptr;
-}
-
-Comparison Swap(Comparison comparison) {
-  switch (comparison) {
-    case Comparison::kLess:
-      return Comparison::kGreater;
-    case Comparison::kLessEqual:
-      return Comparison::kGreaterEqual;
-    case Comparison::kGreater:
-      return Comparison::kLess;
-    case Comparison::kGreaterEqual:
-      return Comparison::kLessEqual;
-    default:
-      return comparison;
-  }
-}
-
-// `column <comparison> value`, where the value does not depend on the row.
-struct KeyCondition {
-  uint32_t slot = 0;
-  Comparison comparison = Comparison::kNone;
-  std::vector<const BoundExpression*> values;  // several: one of them (kEqual)
-  const BoundExpression* upper = nullptr;      // of BETWEEN; `values[0]` is the lower bound
-  // The column stands under a cast to double: equality alone is safe to look up.
-  bool equality_only = false;
-};
-
-std::optional<KeyCondition> AsKeyCondition(const BoundExpression& e) {
-  KeyCondition result;
-  const auto take_column = [&result](const BoundExpression& side) {
-    const BoundExpression* column = ColumnUnder(side);
-    if (column == nullptr) return false;
-    result.slot = column->slot;
-    result.equality_only = side.type.id == TypeId::kDouble && column->type.id != TypeId::kDouble;
-    return true;
-  };
-  if (e.kind == BoundKind::kCall && e.function->comparison != Comparison::kNone &&
-      e.function->comparison != Comparison::kNotEqual) {
-    for (const size_t side : {size_t{0}, size_t{1}}) {
-      const BoundExpression& other = *e.arguments[1 - side];
-      if (!IsRowIndependent(other) || !take_column(*e.arguments[side])) continue;
-      result.comparison = side == 0 ? e.function->comparison : Swap(e.function->comparison);
-      if (result.equality_only && result.comparison != Comparison::kEqual) return std::nullopt;
-      result.values = {&other};
-      return result;
-    }
-    return std::nullopt;
-  }
-  const bool in = e.kind == BoundKind::kIn && !e.negated;
-  const bool any =
-      e.kind == BoundKind::kAnyAll && !e.is_all && e.function->comparison == Comparison::kEqual;
-  if (in || any) {
-    if (!take_column(*e.arguments[0]) || e.arguments.size() - 1 > kPointsMax) return std::nullopt;
-    for (size_t i = 1; i < e.arguments.size(); ++i) {
-      if (!IsRowIndependent(*e.arguments[i])) return std::nullopt;
-      result.values.push_back(e.arguments[i].get());
-    }
-    result.comparison = Comparison::kEqual;
-    return result;
-  }
-  if (e.kind == BoundKind::kBetween && !e.negated && !e.symmetric) {
-    if (!take_column(*e.arguments[0]) || result.equality_only) return std::nullopt;
-    if (!IsRowIndependent(*e.arguments[1]) || !IsRowIndependent(*e.arguments[2])) {
-      return std::nullopt;
-    }
-    result.comparison = Comparison::kGreaterEqual;
-    result.values = {e.arguments[1].get()};
-    result.upper = e.arguments[2].get();
-    return result;
-  }
-  return std::nullopt;
-}
 
 // Replaces every part of the expression that is the same as `from` by a column.
 void ReplaceSame(BoundPtr* e, const BoundExpression& from, uint32_t slot) {
@@ -120,10 +33,6 @@ void Planner::ChoosePath(PlanNode* scan) {
     path.reason = "index scans are switched off (enable_indexscan)";
     return;
   }
-  if (key.empty()) {
-    path.reason = "the table has no primary key";
-    return;
-  }
   struct Candidate {
     size_t condition;
     KeyCondition key;
@@ -133,6 +42,15 @@ void Planner::ChoosePath(PlanNode* scan) {
     if (auto found = AsKeyCondition(*scan->conditions[i]); found.has_value()) {
       candidates.push_back({i, *std::move(found)});
     }
+  }
+  const auto choose_box = [&](bool is_key_bounded) {
+    std::vector<const KeyCondition*> conditions;
+    for (const Candidate& candidate : candidates) conditions.push_back(&candidate.key);
+    return ChooseBox(scan, conditions, is_key_bounded);
+  };
+  if (key.empty()) {
+    if (!choose_box(false)) path.reason = "the table has no primary key";
+    return;
   }
   std::vector<bool> covered(scan->conditions.size(), false);
   const auto type_of = [&](size_t part) { return scan->table->columns[key[part]].type; };
@@ -171,10 +89,15 @@ void Planner::ChoosePath(PlanNode* scan) {
       path.equal.resize(prefix);
       std::fill(covered.begin(), covered.end(), false);
     }
+    const auto bounds_key = [&](const Candidate& candidate) {
+      return candidate.key.slot == scan->slot_begin + key[prefix] && !candidate.key.equality_only;
+    };
+    if (prefix == 0 && choose_box(std::any_of(candidates.begin(), candidates.end(), bounds_key))) {
+      path.equal.clear();
+      return;
+    }
     for (const Candidate& candidate : candidates) {
-      if (candidate.key.slot != scan->slot_begin + key[prefix] || candidate.key.equality_only) {
-        continue;
-      }
+      if (!bounds_key(candidate)) continue;
       const auto set = [&](BoundPtr* bound, bool* inclusive, const BoundExpression& value,
                            bool is_inclusive) {
         if (*bound != nullptr || !IsNumeric(value.type.id) != !IsNumeric(type_of(prefix).id))

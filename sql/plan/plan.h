@@ -32,9 +32,19 @@ enum class PlanKind {
   kSetOperation,
 };
 
-enum class PathKind { kSequential, kPoint, kRange };
+enum class PathKind { kSequential, kPoint, kRange, kBox };
 
-// How the rows of a table are found by primary key. All expressions are independent of the row.
+// Bounds of one column of a zorder index: the strictest of each side counts.
+struct BoxBounds {
+  std::vector<BoundPtr> lower;
+  std::vector<BoundPtr> upper;
+  // What the column is compared by; a search includes its bounds all the same.
+  bool lower_inclusive = true;
+  bool upper_inclusive = true;
+};
+
+// How the rows of a table are found by primary key or zorder index. All expressions are independent
+// of the row.
 struct AccessPath {
   PathKind kind = PathKind::kSequential;
   // Point: for each key column the values it may have. Range: one value for each column of the
@@ -45,6 +55,9 @@ struct AccessPath {
   BoundPtr upper;
   bool lower_inclusive = true;
   bool upper_inclusive = true;
+  // Box: the bounds of each column of `index`, a zorder index of the table.
+  const engine::IndexSchema* index = nullptr;
+  std::vector<BoxBounds> box;
   std::string reason;
 };
 

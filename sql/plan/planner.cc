@@ -484,8 +484,8 @@ absl::StatusOr<std::shared_ptr<PlanNode>> Planner::PlanSelect(BoundQuery* query)
       node = std::move(search);
       nearest = true;
     } else if (select.relations.size() == 1 && node->kind == PlanKind::kScan &&
-               node->path.kind != PathKind::kPoint && !select.grouped && !select.distinct &&
-               !query->order_by.empty() &&
+               node->path.kind != PathKind::kPoint && node->path.kind != PathKind::kBox &&
+               !select.grouped && !select.distinct && !query->order_by.empty() &&
                query->order_by.size() <= node->table->primary_key.size()) {
       // Scans go in key order, or all the way in reverse; key columns are never null.
       ordered = true;

@@ -113,6 +113,135 @@ absl::StatusOr<uint32_t> IntegerOption(const Option& option, int64_t min, int64_
   return static_cast<uint32_t>(value);
 }
 
+// The column that an index is on, after everything about it that `method` has no use for was
+// refused.
+absl::StatusOr<uint32_t> IndexColumn(const IndexElement& element, const std::string& method,
+                                     const engine::TableSchema& table) {
+  const auto* column_name = element.expression->If<ColumnExpression>();
+  if (column_name == nullptr || column_name->name.parts.size() != 1) {
+    return NotSupported(element.position, "an index on an expression");
+  }
+  if (element.descending || element.ascending) {
+    return Error(sqlstate::kFeatureNotSupported, element.position,
+                 absl::StrCat("access method \"", method, "\" does not support ASC/DESC options"));
+  }
+  if (element.nulls != NullsOrder::kDefault) {
+    return Error(
+        sqlstate::kFeatureNotSupported, element.position,
+        absl::StrCat("access method \"", method, "\" does not support NULLS FIRST/LAST options"));
+  }
+  if (!element.collation.empty()) return NotSupported(element.collation.position(), "COLLATE here");
+  if (!element.operator_class_options.empty()) {
+    return NotSupported(element.operator_class_options[0].name.position,
+                        "options of an operator class");
+  }
+  const std::optional<uint32_t> column = table.FindColumn(column_name->name.last());
+  if (!column.has_value()) {
+    return Error(sqlstate::kUndefinedColumn, column_name->position,
+                 absl::StrCat("column \"", column_name->name.last(), "\" does not exist"));
+  }
+  return *column;
+}
+
+absl::StatusOr<engine::IndexSchema> MakeVectorIndex(const CreateIndexStatement& statement,
+                                                    const engine::TableSchema& table) {
+  if (statement.elements.size() != 1) {
+    return Error(sqlstate::kFeatureNotSupported, statement.elements[1].position,
+                 "access method \"hnsw\" does not support multicolumn indexes");
+  }
+  const IndexElement& element = statement.elements[0];
+  KYRO_ASSIGN_OR_RETURN(const uint32_t column, IndexColumn(element, "hnsw", table));
+  const Type type = table.columns[column].type;
+  if (element.operator_class.empty()) {
+    return WithHint(
+        Error(sqlstate::kUndefinedObject, element.position,
+              absl::StrCat("data type ", BaseTypeName(type.id),
+                           " has no default operator class for access method \"hnsw\"")),
+        "You must specify an operator class for the index: vector_l2_ops, "
+        "vector_ip_ops or vector_cosine_ops.");
+  }
+  engine::IndexSchema index;
+  const std::string& operator_class = element.operator_class.last();
+  if (operator_class == "vector_l2_ops") {
+    index.metric = engine::Metric::kL2;
+  } else if (operator_class == "vector_ip_ops") {
+    index.metric = engine::Metric::kInnerProduct;
+  } else if (operator_class == "vector_cosine_ops") {
+    index.metric = engine::Metric::kCosine;
+  } else if (operator_class == "vector_l1_ops") {
+    return NotSupported(element.operator_class.position(), "operator class vector_l1_ops");
+  } else {
+    return Error(sqlstate::kUndefinedObject, element.operator_class.position(),
+                 absl::StrCat("operator class \"", operator_class,
+                              "\" does not exist for access method \"hnsw\""));
+  }
+  if (type.id != TypeId::kVector) {
+    return Error(sqlstate::kDatatypeMismatch, element.position,
+                 absl::StrCat("operator class \"", operator_class, "\" does not accept data type ",
+                              BaseTypeName(type.id)));
+  }
+  if (type.dimensions == 0) {
+    return Error(sqlstate::kDataException, element.position, "column does not have dimensions");
+  }
+  for (const Option& option : statement.options) {
+    if (option.name.name == "m") {
+      KYRO_ASSIGN_OR_RETURN(index.m, IntegerOption(option, 2, 100));
+    } else if (option.name.name == "ef_construction") {
+      KYRO_ASSIGN_OR_RETURN(index.ef_construction, IntegerOption(option, 4, 1000));
+    } else {
+      return Error(sqlstate::kInvalidParameterValue, option.name.position,
+                   absl::StrCat("unrecognized parameter \"", option.name.name, "\""));
+    }
+  }
+  if (index.ef_construction < 2 * index.m) {
+    return Error(sqlstate::kInvalidParameterValue, 0,
+                 "ef_construction must be greater than or equal to 2 * m");
+  }
+  index.method = "hnsw";
+  index.column = column;
+  return index;
+}
+
+absl::StatusOr<engine::IndexSchema> MakeZOrderIndex(const CreateIndexStatement& statement,
+                                                    const engine::TableSchema& table) {
+  if (statement.elements.size() < engine::kZOrderColumnsMin) {
+    return WithHint(Error(sqlstate::kInvalidTableDefinition, statement.elements[0].position,
+                          "access method \"zorder\" needs at least two columns"),
+                    "Rows are found by one column when it is the primary key.");
+  }
+  if (statement.elements.size() > engine::kZOrderColumnsMax) {
+    return Error(sqlstate::kTooManyColumns, statement.elements[engine::kZOrderColumnsMax].position,
+                 "access method \"zorder\" takes at most four columns");
+  }
+  if (!statement.options.empty()) {
+    return Error(sqlstate::kInvalidParameterValue, statement.options[0].name.position,
+                 absl::StrCat("unrecognized parameter \"", statement.options[0].name.name, "\""));
+  }
+  engine::IndexSchema index{.method = "zorder"};
+  for (const IndexElement& element : statement.elements) {
+    KYRO_ASSIGN_OR_RETURN(const uint32_t column, IndexColumn(element, "zorder", table));
+    const engine::ColumnSchema& schema = table.columns[column];
+    if (!element.operator_class.empty()) {
+      return Error(sqlstate::kUndefinedObject, element.operator_class.position(),
+                   absl::StrCat("operator class \"", element.operator_class.last(),
+                                "\" does not exist for access method \"zorder\""));
+    }
+    if (!engine::IsZOrderType(schema.type.id)) {
+      return WithHint(Error(sqlstate::kDatatypeMismatch, element.position,
+                            absl::StrCat("access method \"zorder\" does not accept data type ",
+                                         BaseTypeName(schema.type.id))),
+                      "It accepts integer, bigint, double precision and timestamp with time zone.");
+    }
+    if (std::find(index.columns.begin(), index.columns.end(), column) != index.columns.end()) {
+      return Error(sqlstate::kDuplicateColumn, element.position,
+                   absl::StrCat("column \"", schema.name, "\" appears twice in the index"));
+    }
+    index.columns.push_back(column);
+  }
+  index.column = index.columns[0];
+  return index;
+}
+
 }  // namespace
 
 std::string ObjectWord(ObjectType type) {
@@ -300,11 +429,13 @@ absl::Status CreateIndex(const CreateIndexStatement& statement, Binder* binder,
                    absl::StrCat("relation \"", name, "\" already exists"));
     }
   }
-  if (method != "hnsw") {
+  if (method != "hnsw" && method != "zorder") {
     for (const char* known : {"btree", "hash", "gin", "gist", "brin", "spgist", "ivfflat"}) {
       if (method == known) {
-        return WithHint(NotSupported(method_position, absl::StrCat("an index of method ", method)),
-                        "Rows are found by primary key; vectors by USING hnsw.");
+        return WithHint(
+            NotSupported(method_position, absl::StrCat("an index of method ", method)),
+            "Rows are found by primary key, boxes of numbers and times by USING zorder, vectors by "
+            "USING hnsw.");
       }
     }
     return Error(sqlstate::kUndefinedObject, method_position,
@@ -312,95 +443,29 @@ absl::Status CreateIndex(const CreateIndexStatement& statement, Binder* binder,
   }
   if (statement.unique) {
     return Error(sqlstate::kFeatureNotSupported, method_position,
-                 "access method \"hnsw\" does not support unique indexes");
+                 absl::StrCat("access method \"", method, "\" does not support unique indexes"));
   }
   if (!statement.include.empty()) {
     return Error(sqlstate::kFeatureNotSupported, statement.include[0].position,
-                 "access method \"hnsw\" does not support included columns");
+                 absl::StrCat("access method \"", method, "\" does not support included columns"));
   }
   if (statement.where != nullptr) {
     return NotSupported(statement.where->position, "a partial index");
   }
   if (statement.nulls_not_distinct) return NotSupported(at, "NULLS NOT DISTINCT");
-  if (statement.elements.size() != 1) {
-    return Error(sqlstate::kFeatureNotSupported, statement.elements[1].position,
-                 "access method \"hnsw\" does not support multicolumn indexes");
-  }
-  const IndexElement& element = statement.elements[0];
-  const auto* column_name = element.expression->If<ColumnExpression>();
-  if (column_name == nullptr || column_name->name.parts.size() != 1) {
-    return NotSupported(element.position, "an index on an expression");
-  }
-  if (element.descending || element.ascending) {
-    return Error(sqlstate::kFeatureNotSupported, element.position,
-                 "access method \"hnsw\" does not support ASC/DESC options");
-  }
-  if (element.nulls != NullsOrder::kDefault) {
-    return Error(sqlstate::kFeatureNotSupported, element.position,
-                 "access method \"hnsw\" does not support NULLS FIRST/LAST options");
-  }
-  if (!element.collation.empty()) return NotSupported(element.collation.position(), "COLLATE here");
-  if (!element.operator_class_options.empty()) {
-    return NotSupported(element.operator_class_options[0].name.position,
-                        "options of an operator class");
-  }
-  const std::optional<uint32_t> column = table->FindColumn(column_name->name.last());
-  if (!column.has_value()) {
-    return Error(sqlstate::kUndefinedColumn, column_name->position,
-                 absl::StrCat("column \"", column_name->name.last(), "\" does not exist"));
-  }
-  const Type type = table->columns[*column].type;
-  if (element.operator_class.empty()) {
-    return WithHint(
-        Error(sqlstate::kUndefinedObject, element.position,
-              absl::StrCat("data type ", BaseTypeName(type.id),
-                           " has no default operator class for access method \"hnsw\"")),
-        "You must specify an operator class for the index: vector_l2_ops, "
-        "vector_ip_ops or vector_cosine_ops.");
-  }
-  engine::IndexSchema index;
-  const std::string& operator_class = element.operator_class.last();
-  if (operator_class == "vector_l2_ops") {
-    index.metric = engine::Metric::kL2;
-  } else if (operator_class == "vector_ip_ops") {
-    index.metric = engine::Metric::kInnerProduct;
-  } else if (operator_class == "vector_cosine_ops") {
-    index.metric = engine::Metric::kCosine;
-  } else if (operator_class == "vector_l1_ops") {
-    return NotSupported(element.operator_class.position(), "operator class vector_l1_ops");
-  } else {
-    return Error(sqlstate::kUndefinedObject, element.operator_class.position(),
-                 absl::StrCat("operator class \"", operator_class,
-                              "\" does not exist for access method \"hnsw\""));
-  }
-  if (type.id != TypeId::kVector) {
-    return Error(sqlstate::kDatatypeMismatch, element.position,
-                 absl::StrCat("operator class \"", operator_class, "\" does not accept data type ",
-                              BaseTypeName(type.id)));
-  }
-  if (type.dimensions == 0) {
-    return Error(sqlstate::kDataException, element.position, "column does not have dimensions");
-  }
-  for (const Option& option : statement.options) {
-    if (option.name.name == "m") {
-      KYRO_ASSIGN_OR_RETURN(index.m, IntegerOption(option, 2, 100));
-    } else if (option.name.name == "ef_construction") {
-      KYRO_ASSIGN_OR_RETURN(index.ef_construction, IntegerOption(option, 4, 1000));
-    } else {
-      return Error(sqlstate::kInvalidParameterValue, option.name.position,
-                   absl::StrCat("unrecognized parameter \"", option.name.name, "\""));
+  KYRO_ASSIGN_OR_RETURN(engine::IndexSchema index, method == "hnsw"
+                                                       ? MakeVectorIndex(statement, *table)
+                                                       : MakeZOrderIndex(statement, *table));
+  if (statement.name.empty()) {
+    std::string base = table->name;
+    const std::vector<uint32_t> one = {index.column};
+    for (const uint32_t column : index.is_zorder() ? index.columns : one) {
+      absl::StrAppend(&base, "_", table->columns[column].name);
     }
+    index.name = FreeIndexName(*catalog, absl::StrCat(base, "_idx"));
+  } else {
+    index.name = statement.name.last();
   }
-  if (index.ef_construction < 2 * index.m) {
-    return Error(sqlstate::kInvalidParameterValue, 0,
-                 "ef_construction must be greater than or equal to 2 * m");
-  }
-  index.method = "hnsw";
-  index.column = *column;
-  index.name = statement.name.empty()
-                   ? FreeIndexName(*catalog, absl::StrCat(table->name, "_",
-                                                          table->columns[*column].name, "_idx"))
-                   : statement.name.last();
   return transaction->CreateIndex(table->id, std::move(index)).status();
 }
 

@@ -115,6 +115,16 @@ absl::Status ScanIndexes(engine::Database* database, RowReceiver receive) {
   for (const auto& table : transaction->catalog()->tables()) {
     for (const engine::IndexSchema& index : table->indexes) {
       KYRO_ASSIGN_OR_RETURN(const engine::IndexStatistics s, database->index_statistics(index.id));
+      if (index.is_zorder()) {
+        std::vector<std::string> columns;
+        for (const uint32_t column : index.columns) columns.push_back(table->columns[column].name);
+        KYRO_RETURN_IF_ERROR(
+            receive({Value(index.name), Value(int64_t{index.id}), Value(table->name),
+                     Value(absl::StrJoin(columns, ", ")), Value(index.method), Value(), Value(),
+                     Value(), Count(s.indexed_count), Count(s.tail_count), Count(s.dead_count),
+                     Count(s.memory_bytes)}));
+        continue;
+      }
       const char* metric = index.metric == engine::Metric::kL2             ? "l2"
                            : index.metric == engine::Metric::kInnerProduct ? "inner_product"
                                                                            : "cosine";
