@@ -40,6 +40,8 @@ struct OpenOptions {
   // Background threads for checkpoints, compaction and index building. False: nothing happens
   // unless it is called for (tests that enumerate crashes).
   bool background = true;
+  // Told of each damage that scrubbing finds, once, from a thread of the database. May be empty.
+  std::function<void(absl::string_view message)> on_damage;
   // Start values of knobs, by name.
   std::vector<std::pair<std::string, int64_t>> knobs;
 };
@@ -77,6 +79,14 @@ struct SpaceStatistics {
   uint64_t flush_count = 0;
   uint64_t compaction_count = 0;
   uint64_t compacted_bytes = 0;  // that merges have written
+};
+
+// Damage on the disk that scrubbing met; reads of other pages go on.
+struct DamageFinding {
+  std::string file;
+  uint64_t offset = 0;
+  std::string message;          // names both and says what is wrong
+  int64_t found_at_micros = 0;  // of the wall clock
 };
 
 // Of a zorder index: its entries.
@@ -146,6 +156,9 @@ class Database {
   virtual const RecoveryReport& recovery() const = 0;
   virtual absl::StatusOr<SpaceStatistics> space_statistics(ObjectId space) const = 0;
   virtual absl::StatusOr<IndexStatistics> index_statistics(ObjectId index) const = 0;
+
+  // Oldest first; a finding goes when its file has gone.
+  virtual std::vector<DamageFinding> damage_findings() const = 0;
 
   virtual const Embedder& embedder() const = 0;
   virtual MetricsRegistry& metrics() = 0;

@@ -1,6 +1,7 @@
 #include "server/host.h"
 
 #include <filesystem>
+#include <iostream>
 #include <system_error>
 #include <utility>
 
@@ -36,6 +37,9 @@ absl::StatusOr<std::unique_ptr<Host>> Host::Open(const HostOptions& options) {
   engine::OpenOptions open;
   open.opener = options.opener;
   open.create_if_missing = options.create_if_missing;
+  open.on_damage = [](absl::string_view message) {
+    std::cerr << absl::StrCat("kyro: found damage on the disk: ", message, "\n");
+  };
   KYRO_ASSIGN_OR_RETURN(parts->database, engine::Database::Open(options.directory, open));
 
   KYRO_ASSIGN_OR_RETURN(parts->environment, DatabaseEnvironment::Create(*parts->database));

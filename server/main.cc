@@ -13,7 +13,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/backup.h"
+#include "engine/check.h"
 #include "engine/database.h"
+#include "engine/inspect.h"
 #include "server/command_line/command_line.h"
 #include "server/host.h"
 #include "server/http_listener.h"
@@ -206,6 +208,25 @@ int Restore(const CommandLine& line) {
   return 0;
 }
 
+int CheckDatabase(const CommandLine& line) {
+  const absl::StatusOr<engine::CheckReport> report = engine::CheckDirectory(
+      line.directory, {}, [](absl::string_view finding) { std::cout << finding << '\n'; });
+  if (!report.ok()) return Fail(report.status(), kExitUsage);
+  std::cout << Grouped(report->file_count) << " files, " << Grouped(report->file_bytes)
+            << " bytes, " << Grouped(report->key_count) << " keys, "
+            << Grouped(report->problem_count) << " problems\n";
+  return report->problem_count == 0 ? 0 : kExitCommandFailed;
+}
+
+int Inspect(const CommandLine& line) {
+  const absl::Status status =
+      engine::InspectFile(line.inspect_file, {.record_count = line.record_count},
+                          [](absl::string_view text) { std::cout << text; });
+  std::cout.flush();
+  if (status.ok()) return 0;
+  return Fail(status, absl::IsNotFound(status) ? kExitUsage : kExitCommandFailed);
+}
+
 int Run(int argc, const char* const* argv) {
   CommandLineAnswer answer;
   const std::optional<CommandLine> line = ParseCommandLine(argc, argv, &answer);
@@ -226,6 +247,10 @@ int Run(int argc, const char* const* argv) {
       return MakeBackup(*line);
     case CommandLine::Verb::kRestore:
       return Restore(*line);
+    case CommandLine::Verb::kCheck:
+      return CheckDatabase(*line);
+    case CommandLine::Verb::kInspect:
+      return Inspect(*line);
   }
   return kExitUsage;
 }

@@ -12,6 +12,9 @@
 #include "engine/base/status.h"
 
 namespace kyrodb::wal {
+
+std::string ManifestName(uint64_t number) { return absl::StrFormat("MANIFEST-%06d", number); }
+
 namespace {
 
 constexpr uint32_t kManifestMagic = 0x4D59524B;  // "KRYM"
@@ -21,8 +24,6 @@ constexpr uint64_t kPayloadBytesMax = uint64_t{1} << 30;
 constexpr char kCurrentName[] = "CURRENT";
 constexpr char kTemporaryName[] = "CURRENT.tmp";
 constexpr uint64_t kCurrentBytesMax = 64;
-
-std::string ManifestName(uint64_t number) { return absl::StrFormat("MANIFEST-%06d", number); }
 
 bool ParseManifestName(absl::string_view name, uint64_t* number) {
   constexpr absl::string_view kPrefix = "MANIFEST-";
@@ -35,17 +36,6 @@ bool ParseManifestName(absl::string_view name, uint64_t* number) {
 std::string CurrentText(uint64_t number) {
   const std::string name = ManifestName(number);
   return absl::StrFormat("%s crc32c=%08x\n", name, Crc32c(name));
-}
-
-absl::StatusOr<uint64_t> ParseCurrent(absl::string_view path, absl::string_view text) {
-  const size_t space = text.find(' ');
-  uint64_t number = 0;
-  if (space == absl::string_view::npos || !ParseManifestName(text.substr(0, space), &number) ||
-      text != CurrentText(number)) {
-    return absl::DataLossError(
-        absl::StrFormat("%s offset 0 is damaged: it does not name a manifest", path));
-  }
-  return number;
 }
 
 std::string EncodeManifest(uint64_t number, absl::string_view payload) {
@@ -63,8 +53,24 @@ std::string EncodeManifest(uint64_t number, absl::string_view payload) {
   return bytes + checked;
 }
 
-absl::StatusOr<std::string> DecodeManifest(absl::string_view path, uint64_t number,
-                                           absl::string_view bytes) {
+}  // namespace
+
+bool LooksLikeManifest(absl::string_view bytes) {
+  return bytes.size() >= sizeof(uint32_t) && LoadFixed32(bytes.data()) == kManifestMagic;
+}
+
+absl::StatusOr<uint64_t> ParseCurrent(absl::string_view path, absl::string_view text) {
+  const size_t space = text.find(' ');
+  uint64_t number = 0;
+  if (space == absl::string_view::npos || !ParseManifestName(text.substr(0, space), &number) ||
+      text != CurrentText(number)) {
+    return absl::DataLossError(
+        absl::StrFormat("%s offset 0 is damaged: it does not name a manifest", path));
+  }
+  return number;
+}
+
+absl::StatusOr<ManifestFile> ParseManifest(absl::string_view path, absl::string_view bytes) {
   const auto damaged = [&](uint64_t offset, absl::string_view what) {
     return absl::DataLossError(absl::StrFormat("%s offset %d is damaged: %s", path, offset, what));
   };
@@ -86,19 +92,14 @@ absl::StatusOr<std::string> DecodeManifest(absl::string_view path, uint64_t numb
   }
   if (version == 0) return damaged(8, "its format version is 0");
   reader.Fixed32();  // reserved
-  const uint64_t stored_number = reader.Fixed64();
+  const uint64_t number = reader.Fixed64();
   const uint64_t payload_bytes = reader.Fixed64();
   if (!reader.ok() || payload_bytes != reader.rest().size()) {
     return damaged(24, absl::StrFormat("it announces %d bytes and has %d", payload_bytes,
                                        reader.rest().size()));
   }
-  if (stored_number != number) {
-    return damaged(16, absl::StrFormat("it is manifest number %d", stored_number));
-  }
-  return std::string(reader.rest());
+  return ManifestFile{.number = number, .payload = std::string(reader.rest())};
 }
-
-}  // namespace
 
 ManifestStore::ManifestStore(FileSystem* file_system, absl::string_view directory)
     : file_system_(file_system), directory_(directory) {}
@@ -154,8 +155,12 @@ absl::StatusOr<std::optional<std::string>> ManifestStore::Load() const {
         absl::StrFormat("%s is missing, but %s names it", path, kCurrentName));
   }
   KYRO_RETURN_IF_ERROR(bytes.status());
-  KYRO_ASSIGN_OR_RETURN(std::string payload, DecodeManifest(path, current_, *bytes));
-  return payload;
+  KYRO_ASSIGN_OR_RETURN(ManifestFile manifest, ParseManifest(path, *bytes));
+  if (manifest.number != current_) {
+    return absl::DataLossError(absl::StrFormat("%s offset 16 is damaged: it is manifest number %d",
+                                               path, manifest.number));
+  }
+  return std::move(manifest.payload);
 }
 
 absl::Status ManifestStore::Publish(absl::string_view payload) {

@@ -17,6 +17,22 @@
 
 namespace kyrodb::wal {
 
+// One manifest file, read.
+struct ManifestFile {
+  uint64_t number = 0;
+  std::string payload;
+};
+
+// Whether `bytes`, the beginning of a file, begin as a manifest does.
+bool LooksLikeManifest(absl::string_view bytes);
+// `DataLoss` when damaged, `FailedPrecondition` when a newer version wrote it; `path` is for the
+// message.
+absl::StatusOr<ManifestFile> ParseManifest(absl::string_view path, absl::string_view bytes);
+// The number of the manifest that the text of a CURRENT file names, and the name of such a file.
+// `DataLoss` when it names none.
+absl::StatusOr<uint64_t> ParseCurrent(absl::string_view path, absl::string_view text);
+std::string ManifestName(uint64_t number);
+
 // Errors:         `DataLoss` when the manifest that CURRENT names is damaged or missing: an older
 // one
 //                 is never taken in its place. `FailedPrecondition` when it was written by a newer

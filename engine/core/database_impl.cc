@@ -149,6 +149,19 @@ absl::Status DatabaseImpl::DefineKnobs() {
                                        .default_value = 0,
                                        .min = 0,
                                        .max = int64_t{1} << 50});
+  scrub_bytes_per_second_ = &knobs_.Define({.name = "scrub_bytes_per_second",
+                                            .description = "how fast runs are read again in the "
+                                                           "background to find damage; 0 rests",
+                                            .unit = "bytes",
+                                            .default_value = 8 * kMiB,
+                                            .min = 0,
+                                            .max = int64_t{1} << 40});
+  scrub_pause_seconds_ = &knobs_.Define({.name = "scrub_pause_seconds",
+                                         .description = "rest after all runs were read again",
+                                         .unit = "seconds",
+                                         .default_value = 6 * 3600,
+                                         .min = 0,
+                                         .max = 366 * 24 * 3600});
   for (const auto& [name, value] : options_.knobs) {
     KYRO_RETURN_IF_ERROR(knobs_.Set(name, value));
   }
@@ -410,11 +423,21 @@ void DatabaseImpl::StartBackground() {
                          .compaction_dead_percent = compaction_dead_percent_,
                          .log_retention_bytes = log_retention_bytes_});
   if (options_.background && log_ != nullptr) maintenance_->Start();
+  scrubber_ =
+      std::make_unique<Scrubber>(ScrubberContext{.spaces = spaces_.get(),
+                                                 .clock = clock_,
+                                                 .metrics = &metrics_,
+                                                 .bytes_per_second = scrub_bytes_per_second_,
+                                                 .pause_seconds = scrub_pause_seconds_,
+                                                 .on_damage = options_.on_damage});
+  // Also of a database that is read-only: what is there is worth knowing then.
+  if (options_.background) scrubber_->Start();
 }
 
 absl::Status DatabaseImpl::Close() {
   if (closed_) return absl::FailedPreconditionError("database is already closed");
   closed_ = true;
+  if (scrubber_ != nullptr) scrubber_->Stop();
   if (maintenance_ != nullptr) maintenance_->Stop();
   absl::Status status;
   if (log_ != nullptr) {

@@ -16,6 +16,7 @@
 #include "engine/core/index_set.h"
 #include "engine/core/maintenance.h"
 #include "engine/core/manifest_state.h"
+#include "engine/core/scrubber.h"
 #include "engine/core/space_table.h"
 #include "engine/core/transaction_impl.h"
 #include "engine/core/views.h"
@@ -55,6 +56,7 @@ class DatabaseImpl final : public Database {
   const RecoveryReport& recovery() const override { return recovery_; }
   absl::StatusOr<SpaceStatistics> space_statistics(ObjectId space) const override;
   absl::StatusOr<IndexStatistics> index_statistics(ObjectId index) const override;
+  std::vector<DamageFinding> damage_findings() const override { return scrubber_->findings(); }
   const Embedder& embedder() const override { return *embedder_; }
   MetricsRegistry& metrics() override { return metrics_; }
   KnobRegistry& knobs() override { return knobs_; }
@@ -94,6 +96,8 @@ class DatabaseImpl final : public Database {
   const Knob* log_archive_bytes_ = nullptr;
   const Knob* compaction_bytes_per_second_ = nullptr;
   const Knob* compaction_dead_percent_ = nullptr;
+  const Knob* scrub_bytes_per_second_ = nullptr;
+  const Knob* scrub_pause_seconds_ = nullptr;
   std::unique_ptr<Embedder> embedder_;
 
   std::unique_ptr<FileLock> lock_;
@@ -118,6 +122,7 @@ class DatabaseImpl final : public Database {
   std::unique_ptr<Checkpointer> checkpointer_;
   std::unique_ptr<ZOrderBuilder> zorder_builder_;
   std::unique_ptr<Maintenance> maintenance_;
+  std::unique_ptr<Scrubber> scrubber_;
   bool closed_ = false;
   absl::Mutex backup_mutex_;  // one backup at a time
 

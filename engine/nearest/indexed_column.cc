@@ -265,36 +265,78 @@ absl::Status IndexedColumn::Save(Lsn covers_lsn,
   return graph_->Save(sink);
 }
 
+void IndexedColumn::VisitVisible(
+    Lsn snapshot, absl::FunctionRef<void(absl::string_view key, Lsn created)> visit) const {
+  uint64_t begin, end;
+  {
+    absl::MutexLock lock(&tail_mutex_);
+    begin = graph_end_;
+    end = label_count();
+  }
+  for (uint64_t label = 0; label < end; ++label) {
+    if (!Visible(label, snapshot) || (label < begin && !graph_->Contains(label))) continue;
+    const Entry& e = entry(label);
+    visit(e.key, e.created);
+  }
+}
+
+bool LooksLikeVectorSegment(absl::string_view bytes) {
+  return bytes.size() >= sizeof(uint32_t) && LoadFixed32(bytes.data()) == kSegmentMagic;
+}
+
+absl::StatusOr<SegmentHeader> ReadSegmentHeader(absl::string_view bytes) {
+  ByteReader reader(bytes);
+  const uint32_t magic = reader.Fixed32();
+  SegmentHeader header;
+  header.format_version = reader.Fixed32();
+  header.index = reader.Fixed32();
+  header.dimensions = reader.Fixed32();
+  const uint32_t metric = reader.Fixed32();
+  header.metric = static_cast<vector::Metric>(metric);
+  header.covers_lsn = reader.Fixed64();
+  header.entry_count = reader.Fixed64();
+  header.entries_bytes = reader.Fixed64();
+  header.entries_offset = kHeaderBytes;
+  const absl::string_view entries = reader.Bytes(header.entries_bytes);
+  const uint32_t crc = reader.Fixed32();
+  if (reader.ok()) header.graph_offset = bytes.size() - reader.rest().size();
+  if (!LooksLikeVectorSegment(bytes) || magic != kSegmentMagic) return Damaged("no header");
+  if (header.format_version > kSegmentFormatVersion) {
+    return absl::UnimplementedError(
+        absl::StrCat("vector index segment has format version ", header.format_version,
+                     ", this program reads up to ", kSegmentFormatVersion));
+  }
+  if (!reader.ok() || header.format_version != kSegmentFormatVersion) {
+    return Damaged(absl::StrCat("format version ", header.format_version, " with ",
+                                header.entries_bytes, " bytes of entries in a file of ",
+                                bytes.size()));
+  }
+  if (crc != Crc32c(bytes.substr(0, kHeaderBytes + entries.size()))) {
+    return Damaged("checksum of the entries differs");
+  }
+  if (metric > static_cast<uint32_t>(vector::Metric::kCosine)) {
+    return Damaged(absl::StrCat("its metric is number ", metric));
+  }
+  return header;
+}
+
 absl::StatusOr<std::unique_ptr<IndexedColumn>> IndexedColumn::Load(const IndexSchema& schema,
                                                                    uint32_t dimensions,
                                                                    absl::string_view bytes) {
-  ByteReader reader(bytes);
-  const uint32_t magic = reader.Fixed32();
-  const uint32_t format = reader.Fixed32();
-  const uint32_t id = reader.Fixed32();
-  const uint32_t file_dimensions = reader.Fixed32();
-  const uint32_t metric = reader.Fixed32();
-  const Lsn covers_lsn = reader.Fixed64();
-  const uint64_t count = reader.Fixed64();
-  const absl::string_view entry_bytes = reader.Bytes(reader.Fixed64());
-  const uint32_t crc = reader.Fixed32();
-  if (!reader.ok() || magic != kSegmentMagic) return Damaged("no header");
-  if (format != kSegmentFormatVersion) {
-    return Damaged(absl::StrCat("format version ", format, ", expected ", kSegmentFormatVersion));
-  }
-  if (crc != Crc32c(bytes.substr(0, kHeaderBytes + entry_bytes.size()))) {
-    return Damaged("checksum of the entries differs");
-  }
-  if (id != schema.id || file_dimensions != dimensions ||
-      metric != static_cast<uint32_t>(schema.metric)) {
+  KYRO_ASSIGN_OR_RETURN(const SegmentHeader header, ReadSegmentHeader(bytes));
+  if (header.index != schema.id || header.dimensions != dimensions ||
+      header.metric != schema.metric) {
     return Damaged("it belongs to another index");
   }
+  const absl::string_view entry_bytes = bytes.substr(kHeaderBytes, header.entries_bytes);
   KYRO_ASSIGN_OR_RETURN(std::unique_ptr<vector::VectorIndex> graph,
-                        vector::LoadHnswIndex(reader.rest()));
+                        vector::LoadHnswIndex(bytes.substr(header.graph_offset)));
   if (graph->metric() != schema.metric || graph->dimensions() != dimensions) {
     return Damaged("its graph has another metric or dimension");
   }
   std::unique_ptr<IndexedColumn> column(new IndexedColumn(schema, dimensions, std::move(graph)));
+  const Lsn covers_lsn = header.covers_lsn;
+  const uint64_t count = header.entry_count;
   column->loaded_covers_lsn_ = covers_lsn;
   ByteReader entries(entry_bytes);
   for (uint64_t label = 0; label < count; ++label) {

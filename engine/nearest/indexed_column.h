@@ -42,6 +42,26 @@ struct IndexSearch {
   uint64_t tail_scanned = 0;
 };
 
+// What the header of a segment file says.
+struct SegmentHeader {
+  uint32_t format_version = 0;
+  ObjectId index = 0;
+  uint32_t dimensions = 0;
+  vector::Metric metric = vector::Metric::kL2;
+  Lsn covers_lsn = 0;
+  uint64_t entry_count = 0;
+  uint64_t entries_bytes = 0;
+  // Where entries and graph begin in the file.
+  uint64_t entries_offset = 0;
+  uint64_t graph_offset = 0;
+};
+
+// Whether `bytes`, the beginning of a file, begin as a segment does.
+bool LooksLikeVectorSegment(absl::string_view bytes);
+// Reads the header of `bytes`, a whole segment file, and checks header and entries; the graph is
+// not looked at. `DataLoss` when they are damaged, `Unimplemented` for a newer format.
+absl::StatusOr<SegmentHeader> ReadSegmentHeader(absl::string_view bytes);
+
 // Thread-safety:  one thread at a time calls `Apply` (the commit leader); one at a time calls
 //                 `Absorb` or `Save`; any number call the rest meanwhile.
 class IndexedColumn {
@@ -73,6 +93,10 @@ class IndexedColumn {
   // Hands graph and entries to `sink`, so that a reload is complete up to `covers_lsn`, a result of
   // `CoversLsn`. Rows that changed after it must be applied again after `Load`.
   absl::Status Save(Lsn covers_lsn, absl::FunctionRef<absl::Status(absl::string_view)> sink) const;
+
+  // Calls `visit` for each entry that an exhaustive search at `snapshot` would return.
+  void VisitVisible(Lsn snapshot,
+                    absl::FunctionRef<void(absl::string_view key, Lsn created)> visit) const;
 
   uint64_t graph_count() const { return graph_->size(); }
   // Entries that take space although no search finds them any more.

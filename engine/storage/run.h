@@ -123,6 +123,8 @@ class Run : public std::enable_shared_from_this<Run>, private PageSource {
   Lsn lsn_base() const { return lsn_base_; }
   uint64_t file_number() const { return properties_.file_number; }
   uint64_t file_bytes() const { return file_bytes_; }
+  // Pages of the file that have a checksum: all but its tail.
+  uint64_t checked_page_count() const { return page_checksums_.size(); }
   // What stays in memory while the run is open.
   uint64_t resident_bytes() const;
   uint64_t model_bytes() const;
@@ -140,6 +142,7 @@ class Run : public std::enable_shared_from_this<Run>, private PageSource {
   friend class SectionCursor;
   friend class RunReader;
   friend class RunIterator;
+  friend class RunChecker;
 
   Run(std::string path, std::unique_ptr<RandomAccessFile> file, BufferPool& buffer_pool,
       MetricsRegistry& metrics, Lsn lsn_base);

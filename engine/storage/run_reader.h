@@ -93,6 +93,8 @@ class RunReader {
   absl::StatusOr<std::vector<uint64_t>> HashKeys();
 
  private:
+  friend class RunChecker;
+
   // Rows [begin, end).
   struct Range {
     uint64_t begin = 0;

@@ -20,7 +20,10 @@ constexpr char kExamples[] = R"(Examples:
   kyro import docs.csv --table docs --data data
   kyro backup data copy                  of a directory that nobody has open
   kyro restore copy data2 --to-time '2026-11-20 15:00:00' --log data/archive --log data/log
-Exit codes: 0 done, 1 a -c command failed, 2 wrong usage or no database, 3 a script failed.)";
+  kyro check data                        verify every file of the directory data
+  kyro inspect data/runs/run-1-2         print a file for a human
+Exit codes: 0 done, 1 a -c command failed or damage was found, 2 wrong usage or no database,
+3 a script failed.)";
 
 // Microseconds since 1970; UTC unless the text has an offset.
 std::optional<int64_t> ParseMoment(const std::string& text) {
@@ -106,8 +109,17 @@ std::optional<CommandLine> ParseCommandLine(int argc, const char* const* argv,
                    "Where more of the log lies: DIR/archive (knob log_archive_bytes), DIR/log")
       ->allow_extra_args(false);
 
+  CLI::App* check = app.add_subcommand("check", "Verify a database that nobody has open");
+  check->add_option("DIR", line.directory, "Directory of the database (default: kyrodb)");
+
+  CLI::App* inspect = app.add_subcommand("inspect", "Print any file of a database");
+  inspect->add_option("FILE", line.inspect_file, "File to print")->required();
+  inspect->add_option("--records", line.record_count,
+                      "Print this many records too, or of a log the operations of this many "
+                      "(default: 0)");
+
   std::vector<CLI::App*> later;
-  for (const char* name : {"export", "inspect", "check"}) {
+  for (const char* name : {"export"}) {
     later.push_back(app.add_subcommand(name, "Not supported yet")->allow_extras());
   }
   app.require_subcommand(0, 1);
@@ -149,6 +161,8 @@ std::optional<CommandLine> ParseCommandLine(int argc, const char* const* argv,
                                          "\", expected a time like 2026-11-20 15:00:00"));
     }
   }
+  if (check->parsed()) line.verb = CommandLine::Verb::kCheck;
+  if (inspect->parsed()) line.verb = CommandLine::Verb::kInspect;
   line.skip_bad_lines = on_error == "skip";
   if (line.verb == CommandLine::Verb::kShell) return line;
   if (!line.commands.empty() || !line.files.empty()) {

@@ -11,7 +11,7 @@
 namespace kyrodb::server {
 
 struct CommandLine {
-  enum class Verb { kShell, kServe, kImport, kBackup, kRestore };
+  enum class Verb { kShell, kServe, kImport, kBackup, kRestore, kCheck, kInspect };
   Verb verb = Verb::kShell;
   std::string directory = "kyrodb";
   std::string tuner = "auto";  // off, observe or auto
@@ -21,6 +21,9 @@ struct CommandLine {
   // Serve.
   std::string host = "127.0.0.1";
   int http_port = 8080;
+  // Inspect.
+  std::string inspect_file;
+  uint64_t record_count = 0;  // to print of each part
   // Import.
   std::string import_file;
   std::string table;

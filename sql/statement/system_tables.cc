@@ -145,6 +145,14 @@ absl::Status ScanRecovery(engine::Database* database, RowReceiver receive) {
                   TextOrNull(r.damage), Value(r.micros)});
 }
 
+absl::Status ScanDamage(engine::Database* database, RowReceiver receive) {
+  for (const engine::DamageFinding& finding : database->damage_findings()) {
+    KYRO_RETURN_IF_ERROR(receive({Value(finding.file), Count(finding.offset),
+                                  Value(finding.message), Value(finding.found_at_micros)}));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 void AddSystemTables(engine::Database* database, VirtualTableRegistry* registry) {
@@ -233,6 +241,12 @@ void AddSystemTables(engine::Database* database, VirtualTableRegistry* registry)
        {"damage", kTextType},
        {"micros", kBigintType}},
       &ScanRecovery);
+  add("kyro_damage",
+      {{"file", kTextType},
+       {"byte_offset", kBigintType},
+       {"message", kTextType},
+       {"found_at", kTimestamptzType}},
+      &ScanDamage);
 }
 
 }  // namespace kyrodb::sql

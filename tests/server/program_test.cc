@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <thread>
 #include <vector>
@@ -119,8 +120,8 @@ TEST(ProgramTest, UsageMistakesAndWhatIsNotThereYetExitWithTwo) {
   const Outcome help = RunKyro({"--help"});
   EXPECT_EQ(help.exit_code, 0);
   EXPECT_THAT(help.output, HasSubstr("kyro serve --data data"));
-  const std::vector<std::vector<std::string>> unsupported = {
-      {"export", "t"}, {"inspect"}, {"check", folder.path("db")}, {"postgres://localhost/x"}};
+  const std::vector<std::vector<std::string>> unsupported = {{"export", "t"},
+                                                             {"postgres://localhost/x"}};
   for (const auto& arguments : unsupported) {
     const Outcome outcome = RunKyro(arguments);
     EXPECT_EQ(outcome.exit_code, 2) << arguments[0];
@@ -153,6 +154,53 @@ TEST(ProgramTest, FilesAreImported) {
               HasSubstr(" one\n three\n(2 rows)"));
   EXPECT_EQ(RunKyro({"import", folder.path("absent.csv"), "--table", "t"}).exit_code, 2);
   EXPECT_EQ(RunKyro({"import", folder.path("t.csv")}).exit_code, 2);
+}
+
+TEST(ProgramTest, CheckAndInspectSayWhatIsOnTheDisk) {
+  TemporaryFolder folder;
+  const std::string db = folder.path("db");
+  EXPECT_EQ(RunKyro({db},
+                    "CREATE TABLE t (id bigint PRIMARY KEY, e vector(2));\n"
+                    "INSERT INTO t VALUES (1, '[1,2]'), (2, '[3,4]');\n"
+                    "CREATE INDEX ON t USING hnsw (e vector_l2_ops);\n")
+                .exit_code,
+            0);
+  Outcome outcome = RunKyro({"check", db});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
+  EXPECT_THAT(outcome.output, testing::ContainsRegex("^[0-9]+ files, [0-9,]+ bytes, "
+                                                     "[0-9]+ keys, 0 problems\n$"));
+  EXPECT_EQ(RunKyro({"check", folder.path("nothing")}).exit_code, 2);
+  EXPECT_FALSE(std::filesystem::exists(folder.path("nothing")));
+
+  std::string run;
+  for (const auto& file : std::filesystem::directory_iterator(db + "/runs")) run = file.path();
+  outcome = RunKyro({"inspect", run, "--records", "1"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
+  EXPECT_THAT(outcome.output, HasSubstr(": run, "));
+  EXPECT_THAT(outcome.output, HasSubstr("\nkey \""));
+  EXPECT_THAT(RunKyro({"inspect", db + "/CURRENT"}).output, HasSubstr("names MANIFEST-"));
+  EXPECT_EQ(RunKyro({"inspect", folder.path("nothing")}).exit_code, 2);
+  EXPECT_EQ(RunKyro({"inspect"}).exit_code, 2);
+  {
+    Program server({"serve", "--data", db, "--http-port", "0"});
+    server.ReadUntil("(data in");
+    outcome = RunKyro({"check", db});
+    EXPECT_EQ(outcome.exit_code, 2);
+    EXPECT_THAT(outcome.output, HasSubstr("kyro serve"));
+    server.Signal(SIGTERM);
+    EXPECT_EQ(server.Wait(), 0);
+  }
+  {
+    std::fstream file(run, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(3);
+    file.put('\x7f');
+  }
+  outcome = RunKyro({"check", db});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_THAT(outcome.output, HasSubstr("problem: " + run + ": offset 0: the page's checksum"));
+  outcome = RunKyro({"inspect", run});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_THAT(outcome.output, HasSubstr("damaged at offset 0: the page's checksum"));
 }
 
 TEST(ProgramTest, TheServerStopsOnSigtermAndKeepsWhatItAcknowledged) {
