@@ -97,7 +97,8 @@ absl::StatusOr<CommitInfo> BulkLoaderImpl::Finish() {
   absl::StatusOr<CommitInfo> info = CommitInfo{};
   if (row_count_ > 0) info = FinishChecked();
   // Committed, or perhaps: the file is no longer ours.
-  if ((info.ok() && row_count_ > 0) || absl::IsUnavailable(info.status())) rows_.reset();
+  if ((info.ok() && row_count_ > 0) || (in_log_ && absl::IsUnavailable(info.status())))
+    rows_.reset();
   Abandon();
   return info;
 }
@@ -119,6 +120,7 @@ absl::StatusOr<CommitInfo> BulkLoaderImpl::FinishChecked() {
   if (space == nullptr) return absl::AbortedError("the table of the bulk load was dropped");
   KYRO_RETURN_IF_ERROR(ValidateRows(*space, *rows_, view_.snapshot, checked_lsn));
   LoadCommit commit(context_, view_, table_, checked_lsn, rows_);
+  in_log_ = true;
   KYRO_ASSIGN_OR_RETURN(const Lsn lsn, context_->log->Commit(&commit));
   // The manifest may name the run later as well: until then the log does.
   context_->checkpointer->Checkpoint(/*save_all_segments=*/false).IgnoreError();

@@ -69,6 +69,7 @@ class BulkLoaderImpl final : public BulkLoader {
   std::string path_;
   absl::Status status_;
   uint64_t row_count_ = 0;
+  bool in_log_ = false;  // the commit was handed to the log: it may be there
   std::unique_ptr<RunWriter> writer_;
   std::optional<ReplacedCounter> replaced_;
   // The finished file, with all LSNs 1: to see which keys it has.

@@ -272,6 +272,7 @@ absl::Status Checkpointer::Checkpoint(bool save_all_segments) {
 
 absl::Status Checkpointer::ReleaseDropped() {
   absl::MutexLock lock(&mutex_);
+  RemoveObsolete();
   const Lsn oldest = context_.views->Oldest();
   if (!context_.spaces->HasDropped(oldest)) return absl::OkStatus();
   ManifestState next = state_;
@@ -350,6 +351,14 @@ absl::Status Checkpointer::MergeRuns(const std::shared_ptr<KeySpace>& space,
       std::shared_ptr<const Run> merged,
       space->WriteCompaction(runs, context_.names->Run(space->id(), number), number, policy));
   absl::MutexLock lock(&mutex_);
+  // The table was dropped meanwhile, and its last reader is gone.
+  if (std::none_of(state_.spaces.begin(), state_.spaces.end(),
+                   [&](const ManifestState::Space& known) { return known.id == space->id(); })) {
+    if (merged != nullptr) merged->MarkObsolete(context_.obsolete_files);
+    merged.reset();
+    RemoveObsolete();
+    return absl::OkStatus();
+  }
   absl::Status status = context_.file_system->SyncDirectory(context_.names->runs());
   if (status.ok()) status = PublishMerge(*space, merged.get(), runs);
   if (!status.ok()) {

@@ -85,6 +85,14 @@ void BufferPool::ChooseMode() {
   if (fit == all_fit_) return;
   all_fit_ = fit;
   if (fit) {
+    // What was on its way out stays after all.
+    clock_.reserve(clock_.size() + leaving_.size());
+    for (const Leaving& leaving : leaving_) {
+      leaving.page.region->states_[leaving.page.page].fetch_xor(
+          PageRegion::kLeaving ^ PageRegion::kResident, std::memory_order_acq_rel);
+      clock_.push_back(leaving.page);
+    }
+    leaving_.clear();
     for (PageRegion* region : regions_) NoteComplete(region);
     return;
   }
@@ -122,18 +130,19 @@ void BufferPool::Reserve(uint64_t count) {
   bytes_.Set(static_cast<int64_t>(used_bytes()));
 }
 
-void BufferPool::Settle(PageRegion* region, uint64_t begin, uint64_t end,
-                        const std::vector<bool>& loaded) {
+void BufferPool::Settle(PageRegion* region, uint64_t begin, uint64_t end, uint32_t loaded) {
   absl::MutexLock lock(&mutex_);
+  if (loaded != 0) clock_.reserve(clock_.size() + (end - begin));
   for (uint64_t page = begin; page < end; ++page) {
-    if (loaded[page - begin]) {
+    const bool is_loaded = (loaded >> (page - begin) & 1) != 0;
+    if (is_loaded) {
       clock_.push_back({.region = region, .page = page});
       ++region->loaded_count_;
     } else {
       madvise(region->base_ + page * kPageBytes, kPageBytes, MADV_DONTNEED);
       used_pages_.fetch_sub(1, std::memory_order_relaxed);
     }
-    region->EndLoad(page, loaded[page - begin]);
+    region->EndLoad(page, is_loaded);
   }
   NoteComplete(region);
   bytes_.Set(static_cast<int64_t>(used_bytes()));
@@ -145,10 +154,12 @@ void BufferPool::RecordUse(const PageRegion& region, uint64_t page) {
 }
 
 void BufferPool::SetCapacity(uint64_t capacity_bytes) {
+  miss_curve_.SetCapacity(capacity_bytes / kPageBytes);
+  absl::MutexLock lock(&mutex_);
+  // At once with the mode: nobody may shrink to the new capacity while readers are still told that
+  // nothing leaves.
   capacity_bytes_.store(capacity_bytes, std::memory_order_relaxed);
   capacity_.Set(static_cast<int64_t>(capacity_bytes));
-  miss_curve_.SetCapacity(capacity_pages());
-  absl::MutexLock lock(&mutex_);
   ChooseMode();
   Shrink(/*slack_pages=*/0);
   bytes_.Set(static_cast<int64_t>(used_bytes()));
@@ -158,7 +169,9 @@ void BufferPool::Shrink(uint64_t slack_pages) {
   const uint64_t capacity = capacity_pages();
   if (used_pages_.load(std::memory_order_relaxed) <= capacity) return;
   GiveUp();
-  while (true) {
+  // Pages that are used again as fast as they are asked to leave stay; the next load tries again.
+  constexpr int kRoundsMax = 64;
+  for (int round = 0; round < kRoundsMax; ++round) {
     const uint64_t used = used_pages_.load(std::memory_order_relaxed);
     if (used <= capacity) return;
     // Somewhat more than is needed now, so that the next miss need not do this again.
@@ -170,7 +183,7 @@ void BufferPool::Shrink(uint64_t slack_pages) {
     const uint64_t left = used_pages_.load(std::memory_order_relaxed);
     if (left <= capacity + slack_pages) return;
     // Readers are inside for less than a page takes to load, and need nothing that is held here.
-    if (left == used) epochs_.WaitFor(leaving_.front().mark);
+    if (left == used && !leaving_.empty()) epochs_.WaitFor(leaving_.front().mark);
   }
 }
 
@@ -206,6 +219,8 @@ void BufferPool::GiveUp() {
   if (leaving_.empty()) return;
   const uint64_t oldest = epochs_.OldestInside();
   std::vector<iovec> given_up;
+  given_up.reserve(leaving_.size());
+  clock_.reserve(clock_.size() + leaving_.size());
   while (!leaving_.empty() && leaving_.front().mark < oldest) {
     const Resident page = leaving_.front().page;
     leaving_.pop_front();

@@ -69,8 +69,9 @@ class BufferPool {
   uint64_t RoomPages() const;
   // Counts `count` pages that are about to be loaded, and makes room for them.
   void Reserve(uint64_t count) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Of the reserved pages [begin, end), those of `loaded` are there now and the others are not.
-  void Settle(PageRegion* region, uint64_t begin, uint64_t end, const std::vector<bool>& loaded)
+  // Of the reserved pages [begin, end), at most 32, those whose bit is set in `loaded` are there
+  // now and the others are not. Does not throw when none is.
+  void Settle(PageRegion* region, uint64_t begin, uint64_t end, uint32_t loaded)
       ABSL_LOCKS_EXCLUDED(mutex_);
   void RecordUse(const PageRegion& region, uint64_t page);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/hash/hash.h"
 #include "absl/strings/str_cat.h"
 
@@ -28,6 +29,7 @@ uint64_t MissCurve::Limit(size_t zone) const {
 // brings a page to the front; each zone that it passes hands its last page on to the next.
 void MissCurve::Use(const Page& page) {
   if (!mutex_.TryLock()) return;
+  const absl::Cleanup unlock = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { mutex_.Unlock(); };
   accesses_.Add(kSampling);
   size_t zone = kPercents.size();
   if (const auto found = nodes_.find(page); found != nodes_.end()) {
@@ -60,7 +62,6 @@ void MissCurve::Use(const Page& page) {
       last_[i + 1] = moved;
     }
   }
-  mutex_.Unlock();
 }
 
 void MissCurve::Rebuild() {

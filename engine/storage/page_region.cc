@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <vector>
 
 #include "absl/strings/str_format.h"
 #include "engine/base/status.h"
@@ -16,6 +15,7 @@ namespace {
 
 // Pages that one read brings in while the pool has room.
 constexpr uint64_t kClusterPages = 16;
+static_assert(kClusterPages <= 32, "a word has a bit for each");
 constexpr uint64_t kHugePageBytes = uint64_t{2} << 20;
 
 }  // namespace
@@ -159,20 +159,32 @@ absl::Status PageRegion::LoadPage(uint64_t page) {
   while (end < cluster_end && end - begin < room && claim(end)) ++end;
   while (begin > cluster_begin && end - begin < room && claim(begin - 1)) --begin;
 
+  // Whatever happens, nobody may wait for these pages for ever.
+  struct Claim {
+    ~Claim() {
+      if (open) region.pool_.Settle(&region, begin, end, 0);
+    }
+    PageRegion& region;
+    const uint64_t begin;
+    const uint64_t end;
+    bool open = true;
+  } claimed{.region = *this, .begin = begin, .end = end};
   pool_.Reserve(end - begin);
   absl::Status status = source_.ReadPages(begin, end, base_ + begin * kPageBytes);
-  std::vector<bool> loaded(end - begin, status.ok());
+  uint32_t loaded = status.ok() ? ~0u >> (32 - (end - begin)) : 0;
   if (!status.ok() && end - begin > 1) {
     status = source_.ReadPages(page, page + 1, base_ + page * kPageBytes);
-    loaded[page - begin] = status.ok();
+    if (status.ok()) loaded = 1u << (page - begin);
   }
   for (uint64_t number = begin; number < end; ++number) {
-    if (!loaded[number - begin]) continue;
+    const uint32_t bit = 1u << (number - begin);
+    if ((loaded & bit) == 0) continue;
     const absl::Status checked = source_.CheckPage(number, base_ + number * kPageBytes);
-    loaded[number - begin] = checked.ok();
+    if (!checked.ok()) loaded &= ~bit;
     if (number == page) status = checked;
   }
   pool_.Settle(this, begin, end, loaded);
+  claimed.open = false;
   // It will be used now; the neighbours have yet to prove themselves.
   if (status.ok()) states_[page].fetch_or(kReferenced, std::memory_order_relaxed);
   return status;

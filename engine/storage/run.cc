@@ -106,11 +106,13 @@ absl::Status Run::Load(uint64_t file_number) {
   }
   // The counts become bounds of every read of a column, so the columns must be that long.
   const bool grouped = footer_.offsets.size_bytes > 0;
-  if (footer_.cells.size_bytes / learned_index::kCellBytes !=
+  const uint64_t cell_count = footer_.cells.size_bytes / learned_index::kCellBytes;
+  if (decoded->slice_count > cell_count * learned_index::kCellSlices ||
+      cell_count !=
           (decoded->slice_count + learned_index::kCellSlices - 1) / learned_index::kCellSlices ||
       (grouped ? footer_.offsets.size_bytes / 8 != decoded->entry_count
                : decoded->slice_count != decoded->entry_count) ||
-      decoded->max_lsn > kLsnMax - lsn_base_) {
+      (footer_.hash.size_bytes > 0) != grouped || decoded->max_lsn > kLsnMax - lsn_base_) {
     return Damaged(footer_.properties.offset,
                    absl::StrFormat("%u slices and %u entries do not fit columns of %u and %u bytes",
                                    decoded->slice_count, decoded->entry_count,

@@ -24,6 +24,8 @@ using learned_index::kCellWords;
 
 // The heap goes to disk in writes of about this size.
 constexpr uint64_t kWriteBytes = 128 * kPageBytes;
+// No more memory than for this many keys is taken before they come.
+constexpr uint64_t kExpectedMax = uint64_t{1} << 22;
 constexpr uint64_t kEntryCountMax = learned_index::kKeyCountMax;
 
 std::string CommonPrefix(const RunWriterOptions& options) {
@@ -56,9 +58,10 @@ RunWriter::RunWriter(FileSystem& file_system, absl::string_view path,
       model_({.epsilon = options.epsilon, .clock = options.clock}) {
   properties_.file_number = options.file_number;
   properties_.common_prefix = CommonPrefix(options);
-  hashes_.reserve(options.entry_count_hint);
-  offsets_.reserve(options.entry_count_hint);
-  cells_.reserve(options.entry_count_hint * 2 + kCellWords);
+  const uint64_t expected = std::min(options.entry_count_hint, kExpectedMax);
+  hashes_.reserve(expected);
+  offsets_.reserve(expected);
+  cells_.reserve(expected * 2 + kCellWords);
   buffer_.reserve(kWriteBytes + kPageBytes);
 }
 
