@@ -40,8 +40,8 @@ class MergePace {
   MergePace(const Clock* clock, const Knob* bytes_per_second)
       : clock_(clock), bytes_per_second_(bytes_per_second) {}
 
-  // A merge has come `bytes` further. Waits as long as the knob demands; `Cancelled` after
-  // `Cancel`.
+  // A merge has come `bytes` further. Waits as long as the knob demands, not at all for 0 bytes;
+  // `Cancelled` after `Cancel`.
   absl::Status Spend(uint64_t bytes) {
     const auto rate = static_cast<uint64_t>(bytes_per_second_->value());
     const int64_t until_nanos = bucket_.Take(bytes, rate, clock_->SteadyNanos());
@@ -50,8 +50,12 @@ class MergePace {
         return absl::CancelledError("merge was given up because the database closes");
       }
       const int64_t wait_nanos = until_nanos - clock_->SteadyNanos();
-      // A knob that was set meanwhile sets it free.
-      if (wait_nanos <= 0 || bytes_per_second_->value() == 0) return absl::OkStatus();
+      if (wait_nanos <= 0 || bytes == 0) return absl::OkStatus();
+      // A knob that was set meanwhile sets it free: what was owed was owed at the old rate.
+      if (static_cast<uint64_t>(bytes_per_second_->value()) != rate) {
+        bucket_ = TokenBucket();
+        return absl::OkStatus();
+      }
       absl::MutexLock lock(&mutex_);
       constexpr absl::Duration kLookAgain = absl::Milliseconds(50);
       mutex_.AwaitWithTimeout(
