@@ -366,9 +366,6 @@ class Inspector {
          p.slice_count < p.entry_count ? " (grouped)" : "", p.key_bytes, p.value_bytes);
     Line("common prefix %s, first key %s, last key %s", ShownKey(p.common_prefix),
          ShownKey(p.smallest_key), ShownKey(p.largest_key));
-    for (const RangeDelete& range : p.range_deletes) {
-      Line("range delete %s to %s, LSN %d", ShownKey(range.begin), ShownKey(range.end), range.lsn);
-    }
   }
 
   absl::Status InspectRun() {

@@ -43,13 +43,6 @@ inline absl::string_view ValueOf(EntryKind kind, absl::string_view stored) {
   return stored.substr(stored.size() < kExpiryBytes ? stored.size() : kExpiryBytes);
 }
 
-// All keys in [begin, end) were deleted by commit `lsn`; an empty `end` means no upper end.
-struct RangeDelete {
-  std::string begin;
-  std::string end;
-  Lsn lsn = 0;
-};
-
 // One version, with a copy of its value.
 struct FoundVersion {
   EntryKind kind = EntryKind::kDelete;

@@ -55,21 +55,6 @@ void MemTable::Add(Lsn lsn, EntryKind kind, absl::string_view key, absl::string_
   table_.Insert(node, hash);
 }
 
-void MemTable::AddRangeDelete(Lsn lsn, absl::string_view begin, absl::string_view end) {
-  KYRO_CHECK(lsn > 0);
-  CountEntry(lsn);
-  char* memory = arena_.Allocate(sizeof(RangeDelete) + begin.size() + end.size());
-  char* bytes = memory + sizeof(RangeDelete);
-  if (!begin.empty()) std::memcpy(bytes, begin.data(), begin.size());
-  if (!end.empty()) std::memcpy(bytes + begin.size(), end.data(), end.size());
-  range_deletes_.store(new (memory)
-                           RangeDelete{.lsn = lsn,
-                                       .begin = {bytes, begin.size()},
-                                       .end = {bytes + begin.size(), end.size()},
-                                       .older = range_deletes_.load(std::memory_order_relaxed)},
-                       std::memory_order_release);
-}
-
 std::optional<absl::string_view> MemTable::KeyBefore(std::optional<absl::string_view> bound) const {
   KeyTree::Cursor cursor(&tree_);
   cursor.SeekBefore(bound);

@@ -32,14 +32,6 @@ class MemTable {
     Lsn lsn = 0;
   };
 
-  // A delete of all keys in [begin, end); an empty `end` is no bound.
-  struct RangeDelete {
-    Lsn lsn = 0;
-    absl::string_view begin;
-    absl::string_view end;
-    const RangeDelete* older = nullptr;
-  };
-
   MemTable() : tree_(&arena_) {}
   MemTable(const MemTable&) = delete;
   MemTable& operator=(const MemTable&) = delete;
@@ -49,8 +41,6 @@ class MemTable {
     Add(lsn, kind, key, value, KeyHash(key));
   }
   void Add(Lsn lsn, EntryKind kind, absl::string_view key, absl::string_view value, uint64_t hash);
-  // Only remembers it: `Get` and the iterator show point versions alone.
-  void AddRangeDelete(Lsn lsn, absl::string_view begin, absl::string_view end);
 
   // The newest version of `key` with an LSN of at most `snapshot`; deletes are found too.
   std::optional<Found> Get(absl::string_view key, Lsn snapshot) const {
@@ -77,14 +67,10 @@ class MemTable {
 
   // The greatest key less than `bound`, or of all when there is no bound; nullopt when none is.
   std::optional<absl::string_view> KeyBefore(std::optional<absl::string_view> bound) const;
-  // The newest first; null when there is none.
-  const RangeDelete* range_deletes() const {
-    return range_deletes_.load(std::memory_order_acquire);
-  }
 
   // All memory, with the overhead of tree and table.
   uint64_t memory_bytes() const { return arena_.memory_bytes() + table_.memory_bytes(); }
-  // Versions, and deletes of ranges.
+  // Versions.
   uint64_t entry_count() const { return entry_count_.load(std::memory_order_relaxed); }
   bool empty() const { return entry_count() == 0; }
   // 0 when empty.
@@ -99,7 +85,6 @@ class MemTable {
   Arena arena_;
   KeyTable table_;
   KeyTree tree_;
-  std::atomic<const RangeDelete*> range_deletes_{nullptr};
   std::atomic<uint64_t> entry_count_{0};
   std::atomic<Lsn> min_lsn_{0};
   std::atomic<Lsn> max_lsn_{0};

@@ -124,7 +124,6 @@ absl::Status Run::Load(uint64_t file_number) {
     properties_.min_lsn += lsn_base_;
     properties_.max_lsn += lsn_base_;
   }
-  for (RangeDelete& range : properties_.range_deletes) range.lsn += lsn_base_;
   // Filter and model stay in memory anyway.
   KYRO_ASSIGN_OR_RETURN(
       region_, PageRegion::Create(buffer_pool_, *this, footer_.filter.offset / kPageBytes));

@@ -208,10 +208,6 @@ class RunChecker {
     KYRO_RETURN_IF_ERROR(fatal);
     // Sums over what is damaged say nothing.
     if (!complete) return absl::OkStatus();
-    for (const RangeDelete& range : p.range_deletes) {
-      max_lsn = std::max(max_lsn, range.lsn);
-      min_lsn = std::min(min_lsn, range.lsn);
-    }
     const auto equal = [this](absl::string_view what, uint64_t counted, uint64_t claimed) {
       if (counted == claimed) return;
       Report(

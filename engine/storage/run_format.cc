@@ -46,12 +46,7 @@ void EncodeRunProperties(const RunProperties& properties, std::string* out) {
   PutLengthPrefixed(out, properties.common_prefix);
   PutLengthPrefixed(out, properties.smallest_key);
   PutLengthPrefixed(out, properties.largest_key);
-  PutVarint64(out, properties.range_deletes.size());
-  for (const RangeDelete& range : properties.range_deletes) {
-    PutLengthPrefixed(out, range.begin);
-    PutLengthPrefixed(out, range.end);
-    PutVarint64(out, range.lsn);
-  }
+  PutVarint64(out, 0);  // of range deletes
 }
 
 absl::StatusOr<RunProperties> DecodeRunProperties(absl::string_view bytes) {
@@ -69,12 +64,10 @@ absl::StatusOr<RunProperties> DecodeRunProperties(absl::string_view bytes) {
   properties.common_prefix = std::string(reader.LengthPrefixed());
   properties.smallest_key = std::string(reader.LengthPrefixed());
   properties.largest_key = std::string(reader.LengthPrefixed());
-  for (uint64_t count = reader.Varint64(); reader.ok() && count > 0; --count) {
-    RangeDelete range;
-    range.begin = std::string(reader.LengthPrefixed());
-    range.end = std::string(reader.LengthPrefixed());
-    range.lsn = reader.Varint64();
-    properties.range_deletes.push_back(std::move(range));
+  // Passing them by would bring deleted keys back.
+  if (const uint64_t count = reader.Varint64(); reader.ok() && count > 0) {
+    return absl::DataLossError(
+        absl::StrFormat("the run properties announce %u deletes of ranges, expected 0", count));
   }
   if (!reader.ok() || !reader.rest().empty()) {
     return absl::DataLossError(

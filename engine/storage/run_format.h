@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -27,7 +26,6 @@ struct RunProperties {
   uint64_t value_bytes = 0;      // of all versions
   Lsn min_lsn = 0;               // 0 in an empty run
   Lsn max_lsn = 0;
-  std::vector<RangeDelete> range_deletes;
   std::string common_prefix;  // of all keys
   std::string smallest_key;   // empty in an empty run
   std::string largest_key;

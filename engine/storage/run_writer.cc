@@ -182,13 +182,6 @@ absl::Status RunWriter::SealRecord() {
   return buffer_.size() < kWriteBytes ? absl::OkStatus() : WriteBuffer();
 }
 
-void RunWriter::AddRangeDelete(RangeDelete range) {
-  properties_.max_lsn = std::max(properties_.max_lsn, range.lsn);
-  properties_.min_lsn =
-      properties_.min_lsn == 0 ? range.lsn : std::min(properties_.min_lsn, range.lsn);
-  properties_.range_deletes.push_back(std::move(range));
-}
-
 absl::Status RunWriter::Append(absl::string_view bytes) {
   // Long columns pass through in pieces, so that the buffer stays small.
   while (!bytes.empty()) {

@@ -53,15 +53,11 @@ class RunWriter {
   // The value of a delete must be empty.
   absl::Status Add(absl::string_view key, Lsn lsn, EntryKind kind, absl::string_view value);
 
-  // Says that a range was deleted; in any order. It does not touch the versions added here.
-  void AddRangeDelete(RangeDelete range);
-
   // Completes and syncs the file; the caller syncs its directory.
   absl::StatusOr<RunProperties> Finish();
 
   // Distinct keys so far.
   uint64_t entry_count() const { return hashes_.size(); }
-  uint64_t range_delete_count() const { return properties_.range_deletes.size(); }
   uint64_t file_bytes() const { return file_bytes_; }
 
  private:

@@ -20,6 +20,7 @@
 #include "engine/base/random.h"
 #include "engine/bulk_loader.h"
 #include "gmock/gmock.h"
+#include "tests/base/forwarding_file_system.h"
 #include "tests/engine/test_database.h"
 
 namespace kyrodb::engine {
@@ -33,40 +34,15 @@ MATCHER_P2(StatusIs, code, piece, "") {
 }
 
 // Makes no hard link between what lies in /away and what does not.
-class TwoDevices final : public FileSystem {
+class TwoDevices final : public ForwardingFileSystem {
  public:
-  explicit TwoDevices(FileSystem* base) : base_(base) {}
+  using ForwardingFileSystem::ForwardingFileSystem;
   absl::Status Link(absl::string_view from, absl::string_view to) override {
     if (absl::StartsWith(from, "/away") != absl::StartsWith(to, "/away")) {
       return FileSystem::Link(from, to);
     }
-    return base_->Link(from, to);
+    return base().Link(from, to);
   }
-  absl::StatusOr<std::unique_ptr<WritableFile>> Create(absl::string_view path) override {
-    return base_->Create(path);
-  }
-  absl::StatusOr<std::unique_ptr<RandomAccessFile>> OpenForRead(absl::string_view path) override {
-    return base_->OpenForRead(path);
-  }
-  absl::Status CreateDirectory(absl::string_view path) override {
-    return base_->CreateDirectory(path);
-  }
-  absl::Status Rename(absl::string_view from, absl::string_view to) override {
-    return base_->Rename(from, to);
-  }
-  absl::Status Remove(absl::string_view path) override { return base_->Remove(path); }
-  absl::Status SyncDirectory(absl::string_view path) override { return base_->SyncDirectory(path); }
-  absl::StatusOr<std::vector<std::string>> List(absl::string_view path) override {
-    return base_->List(path);
-  }
-  absl::StatusOr<bool> Exists(absl::string_view path) override { return base_->Exists(path); }
-  absl::StatusOr<std::unique_ptr<FileLock>> Lock(absl::string_view path,
-                                                 absl::string_view owner) override {
-    return base_->Lock(path, owner);
-  }
-
- private:
-  FileSystem* const base_;
 };
 
 class BackupTest : public testing::Test {

@@ -15,41 +15,24 @@
 #include "engine/storage/key_space.h"
 #include "engine/storage/run.h"
 #include "gmock/gmock.h"
+#include "tests/base/forwarding_file_system.h"
 #include "tests/engine/test_database.h"
 
 namespace kyrodb::engine {
 namespace {
 
 // Passes everything on; reads give other bytes where the disk has rotted.
-class RottenDisk : public FileSystem {
+class RottenDisk : public ForwardingFileSystem {
  public:
+  RottenDisk() : RottenDisk(NewMemoryFileSystem()) {}
   void Rot(const std::string& path, uint64_t offset) {
     absl::MutexLock lock(&mutex_);
     rotten_[path].push_back(offset);
   }
 
   absl::StatusOr<std::unique_ptr<RandomAccessFile>> OpenForRead(absl::string_view path) override {
-    KYRO_ASSIGN_OR_RETURN(std::unique_ptr<RandomAccessFile> file, disk_->OpenForRead(path));
+    KYRO_ASSIGN_OR_RETURN(std::unique_ptr<RandomAccessFile> file, base().OpenForRead(path));
     return std::make_unique<File>(*this, std::string(path), std::move(file));
-  }
-  absl::StatusOr<std::unique_ptr<WritableFile>> Create(absl::string_view path) override {
-    return disk_->Create(path);
-  }
-  absl::Status CreateDirectory(absl::string_view path) override {
-    return disk_->CreateDirectory(path);
-  }
-  absl::Status Rename(absl::string_view from, absl::string_view to) override {
-    return disk_->Rename(from, to);
-  }
-  absl::Status Remove(absl::string_view path) override { return disk_->Remove(path); }
-  absl::Status SyncDirectory(absl::string_view path) override { return disk_->SyncDirectory(path); }
-  absl::StatusOr<std::vector<std::string>> List(absl::string_view path) override {
-    return disk_->List(path);
-  }
-  absl::StatusOr<bool> Exists(absl::string_view path) override { return disk_->Exists(path); }
-  absl::StatusOr<std::unique_ptr<FileLock>> Lock(absl::string_view path,
-                                                 absl::string_view owner) override {
-    return disk_->Lock(path, owner);
   }
 
  private:
@@ -77,7 +60,10 @@ class RottenDisk : public FileSystem {
     const std::unique_ptr<RandomAccessFile> file_;
   };
 
-  const std::unique_ptr<MemoryFileSystem> disk_ = NewMemoryFileSystem();
+  explicit RottenDisk(std::unique_ptr<FileSystem> disk)
+      : ForwardingFileSystem(disk.get()), disk_(std::move(disk)) {}
+
+  const std::unique_ptr<FileSystem> disk_;
   absl::Mutex mutex_;
   std::map<std::string, std::vector<uint64_t>> rotten_ ABSL_GUARDED_BY(mutex_);
 };

@@ -16,14 +16,15 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "engine/base/file_system.h"
+#include "tests/base/forwarding_file_system.h"
 
 namespace kyrodb::wal {
 
 // Forwards to `base`, which must outlive it. Only growth of files counts against the capacity, so
 // bytes that are written over cost nothing, as on a file system that writes in place.
-class ShapedDisk : public FileSystem {
+class ShapedDisk : public ForwardingFileSystem {
  public:
-  explicit ShapedDisk(FileSystem* base) : base_(base) {}
+  using ForwardingFileSystem::ForwardingFileSystem;
 
   void SetCapacity(uint64_t bytes) { shape_->capacity_bytes.store(bytes); }
   // Called at the beginning of every sync of a file, in the thread that syncs. Set it before files
@@ -32,37 +33,16 @@ class ShapedDisk : public FileSystem {
   void SetSyncTime(absl::Duration time) { shape_->sync_micros.store(time / absl::Microseconds(1)); }
 
   absl::StatusOr<std::unique_ptr<WritableFile>> Create(absl::string_view path) override {
-    absl::StatusOr<std::unique_ptr<WritableFile>> file = base_->Create(path);
+    absl::StatusOr<std::unique_ptr<WritableFile>> file = base().Create(path);
     if (!file.ok()) return file;
     return std::make_unique<File>(shape_, std::string(path), *std::move(file));
-  }
-  absl::StatusOr<std::unique_ptr<RandomAccessFile>> OpenForRead(absl::string_view path) override {
-    return base_->OpenForRead(path);
-  }
-  absl::Status CreateDirectory(absl::string_view path) override {
-    return base_->CreateDirectory(path);
-  }
-  absl::Status Rename(absl::string_view from, absl::string_view to) override {
-    return base_->Rename(from, to);
-  }
-  absl::Status Link(absl::string_view from, absl::string_view to) override {
-    return base_->Link(from, to);
   }
   absl::Status Remove(absl::string_view path) override {
     {
       absl::MutexLock lock(&shape_->mutex);
       shape_->size_bytes.erase(std::string(path));
     }
-    return base_->Remove(path);
-  }
-  absl::Status SyncDirectory(absl::string_view path) override { return base_->SyncDirectory(path); }
-  absl::StatusOr<std::vector<std::string>> List(absl::string_view path) override {
-    return base_->List(path);
-  }
-  absl::StatusOr<bool> Exists(absl::string_view path) override { return base_->Exists(path); }
-  absl::StatusOr<std::unique_ptr<FileLock>> Lock(absl::string_view path,
-                                                 absl::string_view owner) override {
-    return base_->Lock(path, owner);
+    return base().Remove(path);
   }
 
  private:
@@ -117,7 +97,6 @@ class ShapedDisk : public FileSystem {
     const std::unique_ptr<WritableFile> base_;
   };
 
-  FileSystem* const base_;
   const std::shared_ptr<Shape> shape_ = std::make_shared<Shape>();
 };
 

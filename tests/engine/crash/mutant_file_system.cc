@@ -15,6 +15,7 @@
 #include "engine/base/status.h"
 #include "engine/core/file_names.h"
 #include "engine/core/manifest_state.h"
+#include "tests/base/forwarding_file_system.h"
 #include "tests/wal/unchecked_log.h"
 
 namespace kyrodb::engine {
@@ -184,34 +185,33 @@ class MutantFile final : public WritableFile {
   std::optional<std::pair<uint64_t, std::string>> late_;
 };
 
-class MutantFileSystem final : public FileSystem {
+class MutantFileSystem final : public ForwardingFileSystem {
  public:
   MutantFileSystem(FileSystem* base, Mutation mutation, int rename_pause_ms)
-      : base_(base), shared_(std::make_shared<Shared>()), rename_pause_ms_(rename_pause_ms) {
+      : ForwardingFileSystem(base),
+        shared_(std::make_shared<Shared>()),
+        rename_pause_ms_(rename_pause_ms) {
     shared_->base = base;
     shared_->mutation = mutation;
   }
 
   absl::StatusOr<std::unique_ptr<WritableFile>> Create(absl::string_view path) override {
-    absl::StatusOr<std::unique_ptr<WritableFile>> file = base_->Create(path);
+    absl::StatusOr<std::unique_ptr<WritableFile>> file = base().Create(path);
     if (!file.ok()) return file.status();
     return std::make_unique<MutantFile>(*std::move(file), std::string(path), shared_);
   }
   absl::StatusOr<std::unique_ptr<RandomAccessFile>> OpenForRead(absl::string_view path) override {
     if (shared_->mutation != Mutation::kNoChecksum || !IsLog(path)) {
-      return base_->OpenForRead(path);
+      return base().OpenForRead(path);
     }
-    KYRO_ASSIGN_OR_RETURN(std::string bytes, ReadFile(*base_, path));
+    KYRO_ASSIGN_OR_RETURN(std::string bytes, ReadFile(base(), path));
     return std::make_unique<BytesFile>(wal::WithoutChecksums(std::move(bytes)));
-  }
-  absl::Status CreateDirectory(absl::string_view path) override {
-    return base_->CreateDirectory(path);
   }
   absl::Status Rename(absl::string_view from, absl::string_view to) override {
     if (shared_->mutation == Mutation::kReplaceByRemove && IsCurrent(to)) {
-      base_->Remove(to).IgnoreError();
+      base().Remove(to).IgnoreError();
     }
-    absl::Status status = base_->Rename(from, to);
+    absl::Status status = base().Rename(from, to);
     std::unique_ptr<WritableFile> late;
     {
       const std::lock_guard<std::mutex> lock(shared_->mutex);
@@ -224,29 +224,16 @@ class MutantFileSystem final : public FileSystem {
     if (!status.ok() || late == nullptr) return status;
     // The name becomes durable before the content.
     const std::string directory = std::string(to.substr(0, to.find_last_of('/')));
-    if (status = base_->SyncDirectory(directory); !status.ok()) return status;
+    if (status = base().SyncDirectory(directory); !status.ok()) return status;
     std::this_thread::sleep_for(std::chrono::milliseconds(rename_pause_ms_));
     return late->Sync();
   }
-  absl::Status Link(absl::string_view from, absl::string_view to) override {
-    return base_->Link(from, to);
-  }
-  absl::Status Remove(absl::string_view path) override { return base_->Remove(path); }
   absl::Status SyncDirectory(absl::string_view path) override {
     if (shared_->mutation == Mutation::kSkipDirectorySync) return absl::OkStatus();
-    return base_->SyncDirectory(path);
-  }
-  absl::StatusOr<std::vector<std::string>> List(absl::string_view path) override {
-    return base_->List(path);
-  }
-  absl::StatusOr<bool> Exists(absl::string_view path) override { return base_->Exists(path); }
-  absl::StatusOr<std::unique_ptr<FileLock>> Lock(absl::string_view path,
-                                                 absl::string_view owner) override {
-    return base_->Lock(path, owner);
+    return base().SyncDirectory(path);
   }
 
  private:
-  FileSystem* const base_;
   const std::shared_ptr<Shared> shared_;
   const int rename_pause_ms_;
 };

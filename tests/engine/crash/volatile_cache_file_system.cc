@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/base/status.h"
+#include "tests/base/forwarding_file_system.h"
 
 namespace kyrodb::engine {
 namespace {
@@ -46,39 +47,14 @@ class VolatileFile final : public WritableFile {
   std::vector<Operation> pending_;
 };
 
-class VolatileCacheFileSystem final : public FileSystem {
+class VolatileCacheFileSystem final : public ForwardingFileSystem {
  public:
-  explicit VolatileCacheFileSystem(FileSystem* base) : base_(base) {}
+  using ForwardingFileSystem::ForwardingFileSystem;
   absl::StatusOr<std::unique_ptr<WritableFile>> Create(absl::string_view path) override {
-    absl::StatusOr<std::unique_ptr<WritableFile>> file = base_->Create(path);
+    absl::StatusOr<std::unique_ptr<WritableFile>> file = base().Create(path);
     if (!file.ok()) return file.status();
     return std::make_unique<VolatileFile>(*std::move(file));
   }
-  absl::StatusOr<std::unique_ptr<RandomAccessFile>> OpenForRead(absl::string_view path) override {
-    return base_->OpenForRead(path);
-  }
-  absl::Status CreateDirectory(absl::string_view path) override {
-    return base_->CreateDirectory(path);
-  }
-  absl::Status Rename(absl::string_view from, absl::string_view to) override {
-    return base_->Rename(from, to);
-  }
-  absl::Status Link(absl::string_view from, absl::string_view to) override {
-    return base_->Link(from, to);
-  }
-  absl::Status Remove(absl::string_view path) override { return base_->Remove(path); }
-  absl::Status SyncDirectory(absl::string_view path) override { return base_->SyncDirectory(path); }
-  absl::StatusOr<std::vector<std::string>> List(absl::string_view path) override {
-    return base_->List(path);
-  }
-  absl::StatusOr<bool> Exists(absl::string_view path) override { return base_->Exists(path); }
-  absl::StatusOr<std::unique_ptr<FileLock>> Lock(absl::string_view path,
-                                                 absl::string_view owner) override {
-    return base_->Lock(path, owner);
-  }
-
- private:
-  FileSystem* const base_;
 };
 
 }  // namespace

@@ -179,25 +179,6 @@ TEST(MemTableTest, AgreesWithAMapForKeysOfEveryShape) {
   }
 }
 
-TEST(MemTableTest, RangeDeletesAreListedFromNewToOld) {
-  MemTable table;
-  EXPECT_EQ(table.range_deletes(), nullptr);
-  table.AddRangeDelete(7, "b", "d");
-  table.AddRangeDelete(9, "c", "");
-  EXPECT_FALSE(table.empty());
-  EXPECT_EQ(table.min_lsn(), 7u);
-  EXPECT_EQ(table.max_lsn(), 9u);
-  const MemTable::RangeDelete* newest = table.range_deletes();
-  ASSERT_NE(newest, nullptr);
-  EXPECT_EQ(newest->lsn, 9u);
-  EXPECT_EQ(newest->begin, "c");
-  EXPECT_EQ(newest->end, "");
-  ASSERT_NE(newest->older, nullptr);
-  EXPECT_EQ(newest->older->begin, "b");
-  EXPECT_EQ(newest->older->end, "d");
-  EXPECT_EQ(newest->older->older, nullptr);
-}
-
 // The order of the keys changes at every place while readers walk: nothing published before a
 // search began may be missed, and nothing may stand out of order.
 TEST(MemTableTest, ReadersMissNoKeyWhileTheTreeGrows) {
