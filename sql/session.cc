@@ -22,19 +22,12 @@
 #include "sql/plan/planner.h"
 #include "sql/statement/definition.h"
 #include "sql/statement/parameters.h"
+#include "sql/statement/session_impl.h"
 #include "sql/statement/settings.h"
 #include "sql/statement/system_tables.h"
 
 namespace kyrodb::sql {
 namespace {
-
-// What a statement gave, when its rows may only be sent after the commit.
-struct Outcome {
-  std::string tag;
-  bool returns_rows = false;
-  std::vector<ResultColumn> columns;
-  std::vector<Row> rows;
-};
 
 absl::Status SendRows(const Outcome& outcome, ResultSink* sink) {
   if (!outcome.returns_rows) return absl::OkStatus();
@@ -168,121 +161,22 @@ uint32_t TypeOid(const Type& type) {
   return 705;  // unknown
 }
 
-class Session::Impl {
- public:
-  Impl(engine::Database* database, SessionOptions options)
-      : database_(database),
-        options_(std::move(options)),
-        settings_(&database->knobs(),
-                  static_cast<int64_t>(options_.statement_memory_bytes_max >> 10),
-                  options_.statement_timeout_ms),
-        random_(options_.seed) {
-    AddSystemTables(database_, &own_tables_);
+Session::Impl::Impl(engine::Database* database, SessionOptions options)
+    : database_(database),
+      options_(std::move(options)),
+      settings_(&database->knobs(), static_cast<int64_t>(options_.statement_memory_bytes_max >> 10),
+                options_.statement_timeout_ms),
+      random_(options_.seed) {
+  AddSystemTables(database_, &own_tables_);
+}
+
+const StatementStatistics& Session::Impl::statistics() const {
+  // Few ask for the plan's text, so it is written when somebody does.
+  if (last_plan_ != nullptr && statistics_.plan.empty()) {
+    statistics_.plan = absl::StrJoin(ExplainLines(*last_plan_), "\n");
   }
-
-  absl::Status Execute(absl::string_view text, std::span<const Parameter> parameters,
-                       ResultSink* sink);
-  absl::StatusOr<StatementDescription> Describe(absl::string_view text,
-                                                std::span<const std::optional<Type>> declared);
-  void Cancel() {
-    if (running_.load()) cancelled_.store(true);
-  }
-
-  TransactionStatus transaction_status() const {
-    if (!in_block_) return TransactionStatus::kIdle;
-    return failed_ ? TransactionStatus::kFailed : TransactionStatus::kInTransaction;
-  }
-  const StatementStatistics& statistics() const {
-    // Few ask for the plan's text, so it is written when somebody does.
-    if (last_plan_ != nullptr && statistics_.plan.empty()) {
-      statistics_.plan = absl::StrJoin(ExplainLines(*last_plan_), "\n");
-    }
-    return statistics_;
-  }
-  std::optional<std::string> setting(absl::string_view name) const {
-    absl::StatusOr<std::string> value = settings_.Show(name, 0);
-    if (!value.ok()) return std::nullopt;
-    return *std::move(value);
-  }
-  engine::Database& database() const { return *database_; }
-
- private:
-  struct Savepoint {
-    std::string name;
-    engine::Transaction::Mark mark;
-  };
-  // Of one statement that runs.
-  struct Run {
-    const Statement* statement = nullptr;
-    absl::string_view text;  // of the script
-    std::vector<std::optional<Type>> types;
-    std::vector<Value> values;
-    BindContext bind;
-    std::unique_ptr<ExecutionContext> context;
-    PlanContext plan;
-  };
-
-  absl::Status RunStatement(const ParsedStatement& parsed, absl::string_view text,
-                            std::span<const Parameter> parameters, bool alone, ResultSink* sink);
-  absl::Status RunTransaction(const TransactionStatement& statement, bool alone, ResultSink* sink);
-  absl::Status Dispatch(const ParsedStatement& parsed, std::span<const Parameter> parameters,
-                        bool streaming, ResultSink* sink, Outcome* outcome);
-  absl::Status RunQuery(Run* run, std::span<const Parameter> parameters, bool streaming,
-                        ResultSink* sink, Outcome* outcome);
-  absl::Status RunWrite(Run* run, std::span<const Parameter> parameters, Outcome* outcome);
-  absl::Status RunCreateTable(Run* run, Outcome* outcome, const NoticeReceiver& notice);
-  absl::Status RunExplain(const ExplainStatement& statement, Run* run,
-                          std::span<const Parameter> parameters, Outcome* outcome);
-  absl::Status RunTruncate(const TruncateStatement& statement, Run* run);
-  absl::Status RunMaintenance(const Statement& statement, Run* run);
-  absl::Status RunSet(const SetStatement& statement, ResultSink* sink);
-  absl::Status RunShow(const ShowStatement& statement, Outcome* outcome);
-
-  // Fills in what binding and execution need of the session.
-  void Prepare(const ParsedStatement& parsed, std::span<const Parameter> parameters, Run* run);
-  absl::Status BindParameters(Run* run, std::span<const Parameter> parameters);
-  // The plan of a bound statement, with a node for the write on top of it, for EXPLAIN.
-  struct Planned {
-    std::shared_ptr<BoundQuery> query;
-    BoundInsert insert;
-    BoundUpdate update;
-    BoundDelete remove;
-    PlanPtr source;
-    std::shared_ptr<PlanNode> shown;
-  };
-  absl::Status BindAndPlan(const Statement& statement, Run* run,
-                           std::span<const Parameter> parameters, Planned* planned);
-  absl::StatusOr<WriteResult> RunPlanned(const Statement& statement, const Planned& planned,
-                                         Run* run);
-
-  // Without a level: as default_transaction_isolation says.
-  void Begin(std::optional<IsolationLevel> isolation = std::nullopt);
-  // Makes it the level of the open transaction, which must not have done anything yet.
-  absl::Status SetIsolation(IsolationLevel isolation, Position position);
-  absl::Status Commit();
-  void Abandon();
-  void Notify(ResultSink* sink, absl::string_view severity, absl::string_view sqlstate,
-              absl::string_view message);
-
-  engine::Database* const database_;
-  const SessionOptions options_;
-  Settings settings_;
-  Random random_;
-  VirtualTableRegistry own_tables_;
-  std::unique_ptr<engine::Transaction> transaction_;
-  int64_t transaction_micros_ = 0;
-  bool in_block_ = false;  // after BEGIN
-  bool implicit_ = false;  // in the transaction of a script of several statements
-  bool failed_ = false;
-  bool read_only_ = false;
-  bool serializable_ = false;  // the transaction
-  bool has_run_ = false;       // whether it has run a statement
-  std::vector<Savepoint> savepoints_;
-  mutable StatementStatistics statistics_;
-  PlanPtr last_plan_;
-  std::atomic<bool> running_{false};
-  std::atomic<bool> cancelled_{false};
-};
+  return statistics_;
+}
 
 void Session::Impl::Begin(std::optional<IsolationLevel> isolation) {
   if (isolation.has_value()) {
