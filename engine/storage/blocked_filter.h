@@ -7,6 +7,7 @@
 // 2009); the split of a block into words is that of Apache Parquet's filter, with longer words.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -45,11 +46,7 @@ class FilterView {
   explicit FilterView(std::span<const uint64_t> words);
 
   // False only when no key with this hash was added. A filter without words knows nothing: true.
-  bool MayContain(uint64_t hash) const {
-    if (block_count_ == 0) return true;
-    return probe_(words_ + BlockOf(hash, block_count_) * kFilterBlockWords,
-                  static_cast<uint32_t>(hash));
-  }
+  bool MayContain(uint64_t hash) const;
   // Starts to bring the block near.
   void Prefetch(uint64_t hash) const {
     if (block_count_ > 0) {
@@ -57,6 +54,11 @@ class FilterView {
     }
   }
 
+  // The block that has the bits of `hash`; null when there are no words.
+  const uint64_t* BlockFor(uint64_t hash) const {
+    if (block_count_ == 0) return nullptr;
+    return words_ + BlockOf(hash, block_count_) * kFilterBlockWords;
+  }
   uint64_t word_count() const { return block_count_ * kFilterBlockWords; }
 
   static uint64_t BlockOf(uint64_t hash, uint64_t block_count) {
@@ -67,8 +69,11 @@ class FilterView {
  private:
   const uint64_t* words_ = nullptr;
   uint64_t block_count_ = 0;
-  // Whether a block has all bits of a hash whose low half is given; of the widest vector unit.
-  bool (*probe_)(const uint64_t* block, uint32_t low) = nullptr;
 };
+
+// Asks up to kFiltersAtOnceMax filters for one key, whose bits are worked out once: bit i of the
+// answer is what filters[i] says.
+inline constexpr size_t kFiltersAtOnceMax = 64;
+uint64_t WhichMayContain(std::span<const FilterView> filters, uint64_t hash);
 
 }  // namespace kyrodb::engine

@@ -70,9 +70,8 @@ KeySpace::KeySpace(uint32_t id, const StorageContext& context,
     : id_(id), context_(context) {
   auto active = std::make_shared<MemTable>();
   active_ = active.get();
-  version_ = std::make_shared<const SpaceVersion>(
-      SpaceVersion{.active = std::move(active), .frozen = {}, .runs = std::move(runs)});
-  current_.store(version_.get(), std::memory_order_release);
+  SetVersion(std::make_shared<SpaceVersion>(
+      SpaceVersion{.active = std::move(active), .frozen = {}, .runs = std::move(runs)}));
 }
 
 std::shared_ptr<const SpaceVersion> KeySpace::version() const {
@@ -80,13 +79,17 @@ std::shared_ptr<const SpaceVersion> KeySpace::version() const {
   return version_;
 }
 
-void KeySpace::SetVersion(std::shared_ptr<const SpaceVersion> version) {
+void KeySpace::SetVersion(std::shared_ptr<SpaceVersion> version) {
+  version->filters.clear();
+  for (const auto& run : version->runs) version->filters.push_back(run->filter());
+  std::shared_ptr<const SpaceVersion> old = std::move(version);
   {
     absl::MutexLock lock(&mutex_);
-    current_.store(version.get(), std::memory_order_seq_cst);
-    version_.swap(version);
+    current_.store(old.get(), std::memory_order_seq_cst);
+    version_.swap(old);
   }
-  context_.buffer_pool.epochs().Retire([old = std::move(version)]() mutable { old.reset(); });
+  if (old == nullptr) return;
+  context_.buffer_pool.epochs().Retire([old = std::move(old)]() mutable { old.reset(); });
 }
 
 void KeySpace::Apply(Lsn lsn, EntryKind kind, absl::string_view key, absl::string_view value) {
@@ -115,23 +118,31 @@ bool KeySpace::LookInMemory(const SpaceVersion& version, const KeyProbe& probe, 
 
 void KeySpace::LookQuickly(const SpaceVersion& version, const KeyProbe& probe, Lsn snapshot,
                            QuickLook* look) const {
-  // The filters' lines come while the memtables are asked.
+  const size_t count = version.runs.size();
   version.active->Prefetch(probe.hash);
-  for (const auto& run : version.runs) run->PrefetchFilter(probe);
-  // The oldest run is the largest: most keys are there, and its lines are the farthest away.
+  // The oldest run is the largest: most keys are there, and its lines are the farthest away. When
+  // they are in memory they say as much as its filter, whose line would have to come as well.
   RunHint oldest;
-  if (!version.runs.empty()) oldest = version.runs.back()->PrefetchCells(probe);
+  if (count > 0) oldest = version.runs.back()->PrefetchCells(probe);
+  const size_t asked = count - (oldest.known ? 1 : 0);
+  for (size_t i = 0; i < asked; ++i) version.filters[i].Prefetch(probe.hash);
+  // The lines come while the memtables are asked.
   if (LookInMemory(version, probe, snapshot, &look->find)) return;
   look->find.outcome = QuickFind::Outcome::kAbsent;
-  const size_t count = version.runs.size();
-  const RunHint none;
-  for (size_t i = 0; i < count; ++i) {
-    const Run& run = *version.runs[i];
-    run.TryGet(probe, snapshot, i + 1 == count ? oldest : none, &look->find);
-    if (look->find.outcome == QuickFind::Outcome::kAbsent) continue;
+  const auto found_in = [&](size_t i, const RunHint& hint) {
+    version.runs[i]->TryGet(probe, snapshot, hint, &look->find);
+    if (look->find.outcome == QuickFind::Outcome::kAbsent) return false;
     if (look->find.outcome == QuickFind::Outcome::kPagesMissing) look->from = version.runs[i];
-    return;
+    return true;
+  };
+  for (size_t begin = 0; begin < asked; begin += kFiltersAtOnceMax) {
+    const size_t group = std::min(kFiltersAtOnceMax, asked - begin);
+    uint64_t which = WhichMayContain({version.filters.data() + begin, group}, probe.hash);
+    for (; which != 0; which &= which - 1) {
+      if (found_in(begin + static_cast<size_t>(__builtin_ctzll(which)), RunHint{})) return;
+    }
   }
+  if (oldest.known) found_in(count - 1, oldest);
 }
 
 absl::StatusOr<bool> KeySpace::LoadMissing(const QuickLook& look) const {
@@ -203,7 +214,7 @@ absl::Status KeySpace::MultiGet(std::span<const absl::string_view> keys, Lsn sna
       for (size_t i = 0; i < count; ++i) {
         probes[i] = KeyProbe(keys[begin + i]);
         version.active->Prefetch(probes[i].hash);
-        for (const auto& run : version.runs) run->PrefetchFilter(probes[i]);
+        for (const FilterView& filter : version.filters) filter.Prefetch(probes[i].hash);
       }
       for (uint32_t i = 0; i < count; ++i) {
         if (LookInMemory(version, probes[i], snapshot, &finds[i])) continue;

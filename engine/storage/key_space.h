@@ -48,6 +48,8 @@ struct SpaceVersion {
   std::shared_ptr<MemTable> active;
   std::vector<std::shared_ptr<const MemTable>> frozen;
   std::vector<std::shared_ptr<const Run>> runs;
+  // Those of the runs, side by side for look-ups; `SetVersion` fills it in.
+  std::vector<FilterView> filters = {};
 };
 
 // A flush and a compaction are two steps each: `Write…` makes a file (long, does I/O, visible to
@@ -149,7 +151,7 @@ class KeySpace {
 
  private:
   // The version before is given up when its last reader has left.
-  void SetVersion(std::shared_ptr<const SpaceVersion> version) ABSL_LOCKS_EXCLUDED(mutex_);
+  void SetVersion(std::shared_ptr<SpaceVersion> version) ABSL_LOCKS_EXCLUDED(mutex_);
   // What the memtables say; false when they do not know the key. Inside of the epochs.
   static bool LookInMemory(const SpaceVersion& version, const KeyProbe& probe, Lsn snapshot,
                            QuickFind* find);

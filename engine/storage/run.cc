@@ -5,7 +5,6 @@
 #include <cstring>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
 #include "engine/base/crc32c.h"
 #include "engine/base/status.h"
@@ -216,12 +215,13 @@ bool Run::TouchPages(uint64_t first, uint64_t last, QuickFind* find) const {
 
 RunHint Run::PrefetchCells(const KeyProbe& probe) const {
   RunHint hint;
-  const std::string& prefix = properties_.common_prefix;
-  if (!model_ || footer_.offsets.size_bytes > 0 || !absl::StartsWith(probe.key, prefix)) {
+  absl::string_view rest;
+  if (!model_ || footer_.offsets.size_bytes > 0 || !region_->complete() ||
+      !TakeRest(probe.key, &rest)) {
     return hint;
   }
   hint.known = true;
-  hint.slice = KeySlice(probe.key.substr(prefix.size()));
+  hint.slice = KeySlice(rest);
   hint.bound = model_->Find(hint.slice);
   const char* const cells = region_->base() + footer_.cells.offset;
   // The prediction is off by a cell or two more often than not: all lines that the search may need.
@@ -230,23 +230,20 @@ RunHint Run::PrefetchCells(const KeyProbe& probe) const {
       std::min(hint.bound.end / learned_index::kCellSlices, first + kPrefetchCellsMax - 1);
   for (uint64_t cell = first; cell <= last; ++cell) {
     __builtin_prefetch(cells + cell * learned_index::kCellBytes);
+  }
+  // The words of the cells in the middle, where most searches end.
+  const uint64_t middle = (hint.bound.begin + hint.bound.end) / 2 / learned_index::kCellSlices;
+  for (uint64_t cell = std::max(first, middle - std::min<uint64_t>(middle, 1));
+       cell <= std::min(last, middle + 1); ++cell) {
     __builtin_prefetch(cells + cell * learned_index::kCellBytes + 64);
   }
   return hint;
 }
 
-bool Run::MayContain(const KeyProbe& probe, Lsn snapshot, absl::string_view* rest) const {
-  if (properties_.min_lsn > snapshot || properties_.entry_count == 0) return false;
-  if (!filter_view_.MayContain(probe.hash)) return false;
-  const std::string& prefix = properties_.common_prefix;
-  if (!prefix.empty() && !absl::StartsWith(probe.key, prefix)) return false;
-  *rest = probe.key.substr(prefix.size());
-  return true;
-}
-
 void Run::TryGet(const KeyProbe& probe, Lsn snapshot, const RunHint& hint, QuickFind* find) const {
   absl::string_view rest;
-  if (!MayContain(probe, snapshot, &rest)) {
+  if (properties_.min_lsn > snapshot || properties_.entry_count == 0 ||
+      !TakeRest(probe.key, &rest)) {
     find->outcome = QuickFind::Outcome::kAbsent;
   } else if (footer_.hash.size_bytes > 0) {
     FindByHash(rest, probe.hash, snapshot, find);
@@ -267,9 +264,12 @@ void Run::TryGetBatch(std::span<const KeyProbe> probes, std::span<const uint32_t
   KYRO_CHECK(wanted.size() <= kBatchMax);
   std::array<Item, kBatchMax> items;
   size_t count = 0;
+  const bool is_empty = properties_.min_lsn > snapshot || properties_.entry_count == 0;
   for (const uint32_t index : wanted) {
     finds[index].outcome = QuickFind::Outcome::kAbsent;
-    if (MayContain(probes[index], snapshot, &items[count].rest)) items[count++].index = index;
+    if (is_empty) continue;
+    if (!filter_view_.MayContain(probes[index].hash)) continue;
+    if (TakeRest(probes[index].key, &items[count].rest)) items[count++].index = index;
   }
   if (footer_.hash.size_bytes > 0) {
     const uint64_t bucket_count = footer_.hash.size_bytes / kHashBucketBytes;

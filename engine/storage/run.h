@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 #include "engine/base/file_system.h"
 #include "engine/base/metrics.h"
@@ -79,12 +80,14 @@ class Run : public std::enable_shared_from_this<Run>, private PageSource {
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
 
-  // Starts to bring near what `TryGet` will read first: a caller asks for this before it waits for
-  // something else.
-  void PrefetchFilter(const KeyProbe& probe) const { filter_view_.Prefetch(probe.hash); }
+  // Of all keys' hashes. The view borrows from the run.
+  const FilterView& filter() const { return filter_view_; }
+  // Starts to bring near what `TryGet` will read first, where a model says it and the whole run is
+  // in memory: a caller asks for this before it waits for something else.
   RunHint PrefetchCells(const KeyProbe& probe) const;
   // The newest version of the key with an LSN of at most `snapshot`, as far as pages in memory
-  // tell. The caller is inside of the pool's epochs.
+  // tell; most absent keys cost less when the filter is asked first. The caller is inside of the
+  // pool's epochs.
   void TryGet(const KeyProbe& probe, Lsn snapshot, const RunHint& hint, QuickFind* find) const;
   // The same for up to `kBatchMax` keys, whose cache misses overlap: sets finds[i] for each i of
   // `wanted`.
@@ -167,8 +170,13 @@ class Run : public std::enable_shared_from_this<Run>, private PageSource {
     return TouchPages(begin / kPageBytes, (end - 1) / kPageBytes, find);
   }
   bool TouchPages(uint64_t first, uint64_t last, QuickFind* find) const;
-  // Whether the key may be in the run; `rest` is what follows the common prefix.
-  bool MayContain(const KeyProbe& probe, Lsn snapshot, absl::string_view* rest) const;
+  // Whether the key begins as all keys here do; `rest` is what follows the common prefix.
+  bool TakeRest(absl::string_view key, absl::string_view* rest) const {
+    const std::string& prefix = properties_.common_prefix;
+    if (!prefix.empty() && !absl::StartsWith(key, prefix)) return false;
+    *rest = key.substr(prefix.size());
+    return true;
+  }
   // Each of these sets `find`'s outcome, except for a record that was located: [begin, end) of the
   // heap.
   bool LocateByModel(uint64_t slice, learned_index::SearchBound bound, uint64_t* begin,

@@ -67,6 +67,39 @@ TEST(BlockedFilterTest, EveryKeyThatWasAddedPasses) {
   }
 }
 
+TEST(BlockedFilterTest, ManyFiltersAnswerAsEachByItself) {
+  Random random(TestSeed());
+  std::vector<std::vector<uint64_t>> words;
+  std::vector<FilterView> filters;
+  for (size_t i = 0; i < kFiltersAtOnceMax; ++i) {
+    std::vector<uint64_t> hashes;
+    // Every key is in about half of the filters; some filters know nothing.
+    for (uint64_t key = 0; key < 2000; ++key) {
+      if (random.Uniform(2) == 0) hashes.push_back(KeyHash(absl::StrCat(key)));
+    }
+    words.push_back(BuildFilter(hashes));
+    filters.push_back(random.Uniform(8) == 0 ? FilterView() : FilterView(words.back()));
+  }
+  uint64_t denied_count = 0;
+  for (uint64_t key = 0; key < 4000; ++key) {
+    const uint64_t hash = KeyHash(absl::StrCat(key));
+    const size_t count = random.Uniform(kFiltersAtOnceMax + 1);
+    const uint64_t which = WhichMayContain({filters.data(), count}, hash);
+    for (size_t i = 0; i < kFiltersAtOnceMax; ++i) {
+      // The definition, bit by bit.
+      bool expected = i < count;
+      const uint64_t* const block = filters[i].BlockFor(hash);
+      for (uint64_t word = 0; block != nullptr && word < kFilterBlockWords; ++word) {
+        const uint32_t bit = FilterView::BitOf(static_cast<uint32_t>(hash), word);
+        expected = expected && (block[word] >> bit & 1) != 0;
+      }
+      ASSERT_EQ((which >> i & 1) != 0, expected) << key << " " << i;
+      if (i < count && !expected) ++denied_count;
+    }
+  }
+  EXPECT_GT(denied_count, 1000u);
+}
+
 TEST(BlockedFilterTest, FewAbsentKeysPass) {
   Random random(TestSeed());
   constexpr size_t kKeys = 200000;
