@@ -1,5 +1,5 @@
-// What takes requests from the network: HTTP today; gRPC and the PostgreSQL wire join the same
-// list.
+// What takes requests from the network: HTTP and the PostgreSQL wire; gRPC joins the
+// same list.
 #pragma once
 
 #include <string>

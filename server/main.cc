@@ -21,6 +21,7 @@
 #include "server/http_listener.h"
 #include "server/import/importer.h"
 #include "server/listener.h"
+#include "server/pg_listener.h"
 #include "server/shell/shell.h"
 #include "sql/error.h"
 
@@ -122,6 +123,20 @@ int Serve(const CommandLine& line) {
       StartHttpListener(host->get(), {.host = line.host, .port = line.http_port});
   if (!http.ok()) return Fail(http.status(), kExitUsage);
   listeners.push_back(*std::move(http));
+  if (line.pg_port.has_value()) {
+    absl::StatusOr<std::unique_ptr<Listener>> pg = StartPgListener(
+        host->get(),
+        {.host = line.host,
+         .port = *line.pg_port,
+         .authentication = line.pg_auth == "trust" ? PgOptions::Authentication::kTrust
+                                                   : PgOptions::Authentication::kScramSha256,
+         .password_file = line.pg_password_file,
+         .tls_certificate_file = line.tls_certificate_file,
+         .tls_key_file = line.tls_key_file,
+         .connections_max = line.pg_connections_max});
+    if (!pg.ok()) return Fail(pg.status(), kExitUsage);
+    listeners.push_back(*std::move(pg));
+  }
 
   for (const auto& listener : listeners) {
     std::cout << "serving " << listener->name() << " on " << listener->address() << " (data in "

@@ -114,6 +114,22 @@ std::string PayloadOf(const absl::Status& status, absl::string_view url) {
   return payload.has_value() ? std::string(*payload) : std::string();
 }
 
+absl::string_view FieldPayload(ErrorField field) {
+  switch (field) {
+    case ErrorField::kSchema:
+      return "kyrodb.sql/schema";
+    case ErrorField::kTable:
+      return "kyrodb.sql/table";
+    case ErrorField::kColumn:
+      return "kyrodb.sql/column";
+    case ErrorField::kDataType:
+      return "kyrodb.sql/data_type";
+    case ErrorField::kConstraint:
+      return "kyrodb.sql/constraint";
+  }
+  return "";
+}
+
 // One character of a statement as a terminal shows it.
 struct Glyph {
   size_t begin;  // bytes
@@ -252,6 +268,14 @@ absl::Status Error(absl::string_view sqlstate, Position position, absl::string_v
 
 absl::Status WithHint(absl::Status status, absl::string_view hint) {
   return WithPayload(std::move(status), kHintPayload, hint);
+}
+
+absl::Status WithField(absl::Status status, ErrorField field, absl::string_view name) {
+  return WithPayload(std::move(status), FieldPayload(field), name);
+}
+
+std::string FieldOf(const absl::Status& status, ErrorField field) {
+  return PayloadOf(status, FieldPayload(field));
 }
 
 absl::Status WithDetail(absl::Status status, absl::string_view detail) {

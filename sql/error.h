@@ -98,6 +98,15 @@ absl::Status Error(absl::string_view sqlstate, Position position, absl::string_v
 absl::Status WithHint(absl::Status status, absl::string_view hint);
 absl::Status WithDetail(absl::Status status, absl::string_view detail);
 absl::Status WithSqlState(absl::Status status, absl::string_view sqlstate);
+// What the error is about, for programs: the letters are those of PostgreSQL's messages.
+enum class ErrorField : char {
+  kSchema = 's',
+  kTable = 't',
+  kColumn = 'c',
+  kDataType = 'd',
+  kConstraint = 'n',
+};
+absl::Status WithField(absl::Status status, ErrorField field, absl::string_view name);
 // Sets the position only where the status has none, so that the innermost layer wins.
 absl::Status WithPosition(absl::Status status, Position position);
 
@@ -109,6 +118,7 @@ Position PositionOf(const absl::Status& status);
 // Empty where the status has none.
 std::string HintOf(const absl::Status& status);
 std::string DetailOf(const absl::Status& status);
+std::string FieldOf(const absl::Status& status, ErrorField field);
 
 // 200 for OK; chosen by SQLSTATE, then by its class, then by absl code.
 int HttpStatusOf(const absl::Status& status);

@@ -29,16 +29,6 @@
 namespace kyrodb::sql {
 namespace {
 
-absl::Status SendRows(const Outcome& outcome, ResultSink* sink) {
-  if (!outcome.returns_rows) return absl::OkStatus();
-  KYRO_RETURN_IF_ERROR(sink->Columns(outcome.columns));
-  for (size_t begin = 0; begin < outcome.rows.size(); begin += kBatchRows) {
-    const size_t count = std::min(kBatchRows, outcome.rows.size() - begin);
-    KYRO_RETURN_IF_ERROR(sink->Batch(std::span<const Row>(&outcome.rows[begin], count)));
-  }
-  return absl::OkStatus();
-}
-
 bool IsWrite(StatementKind kind) {
   return kind == StatementKind::kInsert || kind == StatementKind::kUpdate ||
          kind == StatementKind::kDelete || kind == StatementKind::kTruncate;
@@ -47,6 +37,47 @@ bool IsDefinition(StatementKind kind) {
   return kind == StatementKind::kCreateTable || kind == StatementKind::kCreateIndex ||
          kind == StatementKind::kCreateView || kind == StatementKind::kCreateExtension ||
          kind == StatementKind::kDrop || kind == StatementKind::kAlterTable;
+}
+
+absl::Status NotSupported(Position position, absl::string_view what) {
+  return Error(sqlstate::kFeatureNotSupported, position,
+               absl::StrCat(what, " is not supported yet"));
+}
+
+class CollectingSink : public ResultSink {
+ public:
+  explicit CollectingSink(ResultSet* result) : result_(result) {}
+  absl::Status Columns(std::span<const ResultColumn> columns) override {
+    result_->columns.assign(columns.begin(), columns.end());
+    result_->rows.clear();
+    return absl::OkStatus();
+  }
+  absl::Status Batch(std::span<const Row> rows) override {
+    result_->rows.insert(result_->rows.end(), rows.begin(), rows.end());
+    return absl::OkStatus();
+  }
+  absl::Status Complete(absl::string_view command_tag) override {
+    result_->command_tag = std::string(command_tag);
+    return absl::OkStatus();
+  }
+  void Notice(absl::string_view severity, absl::string_view, absl::string_view message) override {
+    result_->notices.push_back(absl::StrCat(severity, ":  ", message));
+  }
+
+ private:
+  ResultSet* result_;
+};
+
+}  // namespace
+
+absl::Status SendRows(const Outcome& outcome, ResultSink* sink) {
+  if (!outcome.returns_rows) return absl::OkStatus();
+  KYRO_RETURN_IF_ERROR(sink->Columns(outcome.columns));
+  for (size_t begin = 0; begin < outcome.rows.size(); begin += kBatchRows) {
+    const size_t count = std::min(kBatchRows, outcome.rows.size() - begin);
+    KYRO_RETURN_IF_ERROR(sink->Batch(std::span<const Row>(&outcome.rows[begin], count)));
+  }
+  return absl::OkStatus();
 }
 
 std::string CommandOf(const Statement& statement) {
@@ -93,13 +124,7 @@ std::string CommandOf(const Statement& statement) {
   return "";
 }
 
-absl::Status NotSupported(Position position, absl::string_view what) {
-  return Error(sqlstate::kFeatureNotSupported, position,
-               absl::StrCat(what, " is not supported yet"));
-}
-
-// A conflict with another transaction, in PostgreSQL's words.
-absl::Status Translate(absl::Status status) {
+absl::Status TranslateConflict(absl::Status status) {
   if (status.code() == absl::StatusCode::kAborted) {
     return WithHint(WithDetail(Error(sqlstate::kSerializationFailure, 0,
                                      "could not serialize access due to concurrent update"),
@@ -108,32 +133,6 @@ absl::Status Translate(absl::Status status) {
   }
   return status;
 }
-
-class CollectingSink : public ResultSink {
- public:
-  explicit CollectingSink(ResultSet* result) : result_(result) {}
-  absl::Status Columns(std::span<const ResultColumn> columns) override {
-    result_->columns.assign(columns.begin(), columns.end());
-    result_->rows.clear();
-    return absl::OkStatus();
-  }
-  absl::Status Batch(std::span<const Row> rows) override {
-    result_->rows.insert(result_->rows.end(), rows.begin(), rows.end());
-    return absl::OkStatus();
-  }
-  absl::Status Complete(absl::string_view command_tag) override {
-    result_->command_tag = std::string(command_tag);
-    return absl::OkStatus();
-  }
-  void Notice(absl::string_view severity, absl::string_view, absl::string_view message) override {
-    result_->notices.push_back(absl::StrCat(severity, ":  ", message));
-  }
-
- private:
-  ResultSet* result_;
-};
-
-}  // namespace
 
 void ResultSink::Notice(absl::string_view, absl::string_view, absl::string_view) {}
 
@@ -209,6 +208,7 @@ absl::Status Session::Impl::SetIsolation(IsolationLevel isolation, Position posi
 }
 
 absl::Status Session::Impl::Commit() {
+  CloseCursors();
   absl::StatusOr<engine::CommitInfo> info = transaction_->Commit();
   transaction_.reset();
   savepoints_.clear();
@@ -221,6 +221,7 @@ absl::Status Session::Impl::Commit() {
 
 void Session::Impl::Abandon() {
   if (transaction_ == nullptr) return;
+  CloseCursors();
   transaction_->Rollback();
   transaction_.reset();
   savepoints_.clear();
@@ -245,12 +246,7 @@ absl::Status Session::Impl::Execute(absl::string_view text, std::span<const Para
   parse_options.text_bytes_max = options_.script_bytes_max;
   absl::StatusOr<std::vector<ParsedStatement>> script = ParseScript(text, parse_options);
   const auto fail = [this](absl::Status status) {
-    if (in_block_) {
-      failed_ = true;
-    } else {
-      Abandon();
-    }
-    implicit_ = false;
+    FailTransaction();
     return status;
   };
   if (!script.ok()) return fail(script.status());
@@ -272,13 +268,30 @@ absl::Status Session::Impl::Execute(absl::string_view text, std::span<const Para
     absl::Status status = RunStatement(parsed, text, parameters, alone, sink);
     if (!status.ok()) return fail(std::move(status));
   }
-  if (implicit_ && !in_block_ && transaction_ != nullptr) {
+  return FinishImplicit();
+}
+
+absl::Status Session::Impl::FinishImplicit() {
+  if (in_block_ || transaction_ == nullptr) {
     implicit_ = false;
-    absl::Status status = Commit();
-    if (!status.ok()) return fail(Translate(std::move(status)));
+    return absl::OkStatus();
+  }
+  absl::Status status = Commit();
+  if (!status.ok()) {
+    FailTransaction();
+    return TranslateConflict(std::move(status));
   }
   implicit_ = false;
   return absl::OkStatus();
+}
+
+void Session::Impl::FailTransaction() {
+  if (in_block_) {
+    failed_ = true;
+  } else {
+    Abandon();
+  }
+  implicit_ = false;
 }
 
 absl::Status Session::Impl::RunStatement(const ParsedStatement& parsed, absl::string_view,
@@ -322,7 +335,7 @@ absl::Status Session::Impl::RunStatement(const ParsedStatement& parsed, absl::st
         statistics_.retries = last.retries + 1;
         continue;
       }
-      return Translate(std::move(status));
+      return TranslateConflict(std::move(status));
     }
     KYRO_RETURN_IF_ERROR(SendRows(outcome, sink));
     statistics_.command_tag = outcome.tag;
@@ -393,7 +406,7 @@ absl::Status Session::Impl::RunTransaction(const TransactionStatement& statement
           absl::Status status = Commit();
           if (!status.ok()) {
             Abandon();
-            return Translate(std::move(status));
+            return TranslateConflict(std::move(status));
           }
         } else {
           Abandon();
@@ -443,6 +456,7 @@ absl::Status Session::Impl::RunTransaction(const TransactionStatement& statement
         savepoints_.resize(found - 1);
       } else {
         savepoints_.resize(found);
+        SettleOrCloseCursors();
         transaction_->RollbackTo(savepoints_.back().mark);
         // The savepoint itself stays.
         savepoints_.back().mark = transaction_->SetMark();
@@ -908,6 +922,9 @@ absl::Status Session::Impl::Dispatch(const ParsedStatement& parsed,
     Notify(sink, "NOTICE", sqlstate, message);
   };
   outcome->tag = CommandOf(statement);
+  if (!cursors_.empty() && (IsWrite(kind) || IsDefinition(kind) || kind == StatementKind::kCopy)) {
+    KYRO_RETURN_IF_ERROR(SettleCursors());
+  }
   switch (kind) {
     case StatementKind::kQuery:
       return RunQuery(&run, parameters, streaming, sink, outcome);
@@ -947,76 +964,6 @@ absl::Status Session::Impl::Dispatch(const ParsedStatement& parsed,
   return Error(sqlstate::kInternalError, 0, "unknown kind of statement");
 }
 
-absl::StatusOr<StatementDescription> Session::Impl::Describe(
-    absl::string_view text, std::span<const std::optional<Type>> declared) {
-  ParseOptions parse_options;
-  parse_options.text_bytes_max = options_.script_bytes_max;
-  KYRO_ASSIGN_OR_RETURN(const ParsedStatement parsed, ParseStatement(text, parse_options));
-  const Statement* statement = parsed.statement.get();
-  StatementDescription description;
-  description.command = CommandOf(*statement);
-  if (failed_ && statement->kind != StatementKind::kTransaction) {
-    return Error(sqlstate::kInFailedTransaction, 0,
-                 "current transaction is aborted, commands ignored until end of transaction "
-                 "block");
-  }
-  std::vector<std::optional<Type>> types(static_cast<size_t>(parsed.parameter_count));
-  for (size_t i = 0; i < std::min(declared.size(), types.size()); ++i) types[i] = declared[i];
-  std::unique_ptr<engine::Transaction> own;
-  if (transaction_ == nullptr) own = database_->Begin();
-  BindContext bind;
-  bind.catalog = (own != nullptr ? own : transaction_)->catalog();
-  bind.own_virtual_tables = &own_tables_;
-  bind.virtual_tables = options_.virtual_tables;
-  bind.transaction_micros = database_->clock().WallMicros();
-  bind.parameter_types = &types;
-  bind.parameter_count = parsed.parameter_count;
-  Binder binder(bind);
-  const bool explain = statement->kind == StatementKind::kExplain;
-  if (explain) statement = statement->As<ExplainStatement>().statement.get();
-  switch (statement->kind) {
-    case StatementKind::kQuery: {
-      KYRO_ASSIGN_OR_RETURN(const std::shared_ptr<BoundQuery> query,
-                            binder.BindQuery(statement->As<sql::Query>()));
-      description.columns = query->columns;
-      description.returns_rows = true;
-      break;
-    }
-    case StatementKind::kInsert: {
-      KYRO_ASSIGN_OR_RETURN(BoundInsert insert,
-                            binder.BindInsert(statement->As<InsertStatement>()));
-      description.columns = std::move(insert.returning_columns);
-      break;
-    }
-    case StatementKind::kUpdate: {
-      KYRO_ASSIGN_OR_RETURN(BoundUpdate update,
-                            binder.BindUpdate(statement->As<UpdateStatement>()));
-      description.columns = std::move(update.returning_columns);
-      break;
-    }
-    case StatementKind::kDelete: {
-      KYRO_ASSIGN_OR_RETURN(BoundDelete remove,
-                            binder.BindDelete(statement->As<DeleteStatement>()));
-      description.columns = std::move(remove.returning_columns);
-      break;
-    }
-    case StatementKind::kShow:
-      description.columns = {{statement->As<ShowStatement>().name.name, kTextType}};
-      if (description.columns[0].name == "all") {
-        description.columns = {
-            {"name", kTextType}, {"setting", kTextType}, {"description", kTextType}};
-      }
-      break;
-    default:
-      break;
-  }
-  if (explain) description.columns = {{"QUERY PLAN", kTextType}};
-  description.returns_rows = description.returns_rows || !description.columns.empty();
-  KYRO_RETURN_IF_ERROR(binder.CheckParameters());
-  for (const std::optional<Type>& type : types) description.parameter_types.push_back(*type);
-  return description;
-}
-
 Session::Session(engine::Database* database, SessionOptions options)
     : impl_(std::make_unique<Impl>(database, std::move(options))) {}
 Session::~Session() = default;
@@ -1039,11 +986,32 @@ absl::StatusOr<StatementDescription> Session::Describe(
   return impl_->Describe(text, declared);
 }
 
+absl::StatusOr<std::shared_ptr<const PreparedStatement>> Session::Prepare(
+    absl::string_view text, std::span<const std::optional<Type>> declared) {
+  return impl_->Prepare(text, declared);
+}
+absl::StatusOr<std::unique_ptr<Portal>> Session::OpenPortal(
+    std::shared_ptr<const PreparedStatement> statement, std::vector<Value> parameters) {
+  return impl_->OpenPortal(std::move(statement), std::move(parameters));
+}
+absl::StatusOr<bool> Session::Run(Portal* portal, uint64_t rows_max, Completion completion,
+                                  ResultSink* sink) {
+  return impl_->RunPortal(portal, rows_max, completion, sink);
+}
+absl::Status Session::FinishImplicit() { return impl_->FinishImplicit(); }
+void Session::FailTransaction() { impl_->FailTransaction(); }
+absl::Status Session::SetDefault(absl::string_view name, absl::string_view value) {
+  return impl_->SetDefault(name, value);
+}
+
 void Session::Cancel() { impl_->Cancel(); }
 TransactionStatus Session::transaction_status() const { return impl_->transaction_status(); }
 const StatementStatistics& Session::last_statistics() const { return impl_->statistics(); }
 std::optional<std::string> Session::setting(absl::string_view name) const {
   return impl_->setting(name);
+}
+int64_t Session::setting_number(absl::string_view name) const {
+  return impl_->setting_number(name);
 }
 engine::Database& Session::database() const { return impl_->database(); }
 

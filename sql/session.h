@@ -96,6 +96,30 @@ struct StatementDescription {
   std::string command;  // the first word of the command tag: "SELECT", "INSERT", …
 };
 
+// A statement that was parsed and bound once, to be run many times by the session that prepared it.
+class PreparedStatement {
+ public:
+  virtual ~PreparedStatement() = default;
+  virtual const std::string& text() const = 0;
+  virtual const StatementDescription& description() const = 0;
+  // The text was nothing but blanks and comments.
+  virtual bool empty() const = 0;
+};
+
+// A prepared statement with its parameters, which gives its rows in parts. It is over when its
+// transaction is; it must not outlive its session.
+class Portal {
+ public:
+  virtual ~Portal() = default;
+  virtual const PreparedStatement& statement() const = 0;
+};
+
+// What becomes of the transaction that a statement outside of BEGIN starts.
+enum class Completion {
+  kCommit,    // it ends with the statement
+  kKeepOpen,  // the statements that come next join it, until `FinishImplicit`
+};
+
 // A whole result in memory.
 struct ResultSet {
   std::vector<ResultColumn> columns;
@@ -157,6 +181,27 @@ class Session {
   absl::StatusOr<StatementDescription> Describe(
       absl::string_view text, std::span<const std::optional<engine::Type>> declared = {});
 
+  // The one statement in `text`, or none, to be run by `Run`. The types of its parameters are
+  // settled now, as in `Describe`.
+  absl::StatusOr<std::shared_ptr<const PreparedStatement>> Prepare(
+      absl::string_view text, std::span<const std::optional<engine::Type>> declared = {});
+  // `parameters` are values of the types that the statement's description names.
+  absl::StatusOr<std::unique_ptr<Portal>> OpenPortal(
+      std::shared_ptr<const PreparedStatement> statement, std::vector<engine::Value> parameters);
+  // Runs a portal, or goes on with it, until it has sent `rows_max` rows (0: all). Returns whether
+  // it is done: `Complete` was called, with the rows of this call in its tag. `columns` are sent
+  // at every call.
+  absl::StatusOr<bool> Run(Portal* portal, uint64_t rows_max, Completion completion,
+                           ResultSink* sink);
+  // Commits what `kKeepOpen` has left open; nothing happens inside of BEGIN … COMMIT.
+  absl::Status FinishImplicit();
+  // Says that the client's side of a statement has failed: a transaction block fails, an implicit
+  // transaction is rolled back.
+  void FailTransaction();
+
+  // Sets what RESET goes back to, as a client may when it connects.
+  absl::Status SetDefault(absl::string_view name, absl::string_view value);
+
   // Makes the statement that runs now end soon with 57014; without one, nothing happens.
   void Cancel();
 
@@ -164,6 +209,8 @@ class Session {
   const StatementStatistics& last_statistics() const;
   // What SHOW would answer; nullopt for an unknown setting.
   std::optional<std::string> setting(absl::string_view name) const;
+  // The same in the setting's own unit, without it: milliseconds, kilobytes.
+  int64_t setting_number(absl::string_view name) const;
   engine::Database& database() const;
 
  private:

@@ -17,6 +17,7 @@ constexpr char kExamples[] = R"(Examples:
   kyro                                   a shell on ./kyrodb (made when it is not there)
   kyro -c 'SELECT 1' data                run one statement on the directory data
   kyro serve --data data                 HTTP at 127.0.0.1:8080
+  kyro serve --data data --pg-port 5432  and PostgreSQL's wire: psql -h 127.0.0.1
   kyro import docs.csv --table docs --data data
   kyro backup data copy                  of a directory that nobody has open
   kyro restore copy data2 --to-time '2026-11-20 15:00:00' --log data/archive --log data/log
@@ -59,16 +60,40 @@ std::optional<CommandLine> ParseCommandLine(int argc, const char* const* argv,
   app.add_option("--tuner", line.tuner, "Memory tuner: off, observe or auto (default: auto)")
       ->check(modes);
 
-  CLI::App* serve = app.add_subcommand("serve", "Serve a database over HTTP until SIGTERM");
+  CLI::App* serve =
+      app.add_subcommand("serve", "Serve a database over HTTP and PostgreSQL's wire until SIGTERM");
   serve->add_option("--data", line.directory, "Directory of the database (default: kyrodb)");
   serve->add_option("--host", line.host, "Address to listen on (default: 127.0.0.1)");
   serve->add_option("--http-port", line.http_port, "Port, 0 for any free one (default: 8080)")
       ->check(CLI::Range(0, 65535));
   serve->add_option("--tuner", line.tuner, "Memory tuner: off, observe or auto (default: auto)")
       ->check(modes);
-  std::string pg_port;
+  CLI::Option* pg_port =
+      serve
+          ->add_option("--pg-port", line.pg_port,
+                       "Speak PostgreSQL's protocol on this port too, 0 for any free one")
+          ->check(CLI::Range(0, 65535));
+  serve
+      ->add_option("--pg-auth", line.pg_auth,
+                   "How its clients prove who they are: trust or scram-sha-256 (default: trust)")
+      ->check(CLI::IsMember({"trust", "scram-sha-256"}))
+      ->needs(pg_port);
+  serve
+      ->add_option("--pg-password-file", line.pg_password_file,
+                   "Its users: a line name:password, or name:SCRAM-SHA-256$..., for each")
+      ->needs(pg_port);
+  serve
+      ->add_option("--pg-connections-max", line.pg_connections_max,
+                   "Its clients at one time (default: 100)")
+      ->check(CLI::Range(1, 10000))
+      ->needs(pg_port);
+  CLI::Option* certificate =
+      serve->add_option("--tls-cert", line.tls_certificate_file, "PEM file: its TLS certificate")
+          ->needs(pg_port);
+  CLI::Option* key = serve->add_option("--tls-key", line.tls_key_file, "PEM file: the key of it");
+  certificate->needs(key);
+  key->needs(certificate);
   std::string grpc_port;
-  serve->add_option("--pg-port", pg_port, "Not supported yet");
   serve->add_option("--grpc-port", grpc_port, "Not supported yet");
 
   CLI::App* import = app.add_subcommand("import", "Load a CSV or JSONL file into a table");
@@ -143,7 +168,6 @@ std::optional<CommandLine> ParseCommandLine(int argc, const char* const* argv,
                     absl::StrCat("\"kyro ", command->get_name(), "\" is not supported yet"));
     }
   }
-  if (!pg_port.empty()) return Refuse(answer, "--pg-port is not supported yet");
   if (!grpc_port.empty()) return Refuse(answer, "--grpc-port is not supported yet");
   if (absl::StartsWith(line.directory, "postgres://") ||
       absl::StartsWith(line.directory, "postgresql://")) {

@@ -21,6 +21,12 @@ struct CommandLine {
   // Serve.
   std::string host = "127.0.0.1";
   int http_port = 8080;
+  std::optional<int> pg_port;  // without it, no PostgreSQL wire
+  std::string pg_auth = "trust";
+  std::string pg_password_file;
+  size_t pg_connections_max = 100;
+  std::string tls_certificate_file;
+  std::string tls_key_file;
   // Inspect.
   std::string inspect_file;
   uint64_t record_count = 0;  // to print of each part

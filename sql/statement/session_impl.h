@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -19,6 +20,7 @@
 #include "sql/bind/binder.h"
 #include "sql/execute/context.h"
 #include "sql/execute/modify.h"
+#include "sql/execute/operator.h"
 #include "sql/parse/parser.h"
 #include "sql/plan/planner.h"
 #include "sql/session.h"
@@ -35,6 +37,12 @@ struct Outcome {
   std::vector<Row> rows;
 };
 
+absl::Status SendRows(const Outcome& outcome, ResultSink* sink);
+// The first words of the statement's command tag.
+std::string CommandOf(const Statement& statement);
+// A conflict with another transaction, in PostgreSQL's words; other statuses as they are.
+absl::Status TranslateConflict(absl::Status status);
+
 class Session::Impl {
  public:
   Impl(engine::Database* database, SessionOptions options);
@@ -43,6 +51,18 @@ class Session::Impl {
                        ResultSink* sink);
   absl::StatusOr<StatementDescription> Describe(absl::string_view text,
                                                 std::span<const std::optional<Type>> declared);
+  absl::StatusOr<std::shared_ptr<const PreparedStatement>> Prepare(
+      absl::string_view text, std::span<const std::optional<Type>> declared);
+  absl::StatusOr<std::unique_ptr<Portal>> OpenPortal(
+      std::shared_ptr<const PreparedStatement> statement, std::vector<Value> parameters);
+  absl::StatusOr<bool> RunPortal(Portal* portal, uint64_t rows_max, Completion completion,
+                                 ResultSink* sink);
+  absl::Status FinishImplicit();
+  void FailTransaction();
+  absl::Status SetDefault(absl::string_view name, absl::string_view value) {
+    return settings_.SetDefault(name, value);
+  }
+  int64_t setting_number(absl::string_view name) const { return settings_.Number(name); }
   void Cancel() {
     if (running_.load()) cancelled_.store(true);
   }
@@ -94,6 +114,9 @@ class Session::Impl {
   // Fills in what binding and execution need of the session.
   void Prepare(const ParsedStatement& parsed, std::span<const Parameter> parameters, Run* run);
   absl::Status BindParameters(Run* run, std::span<const Parameter> parameters);
+  absl::StatusOr<StatementDescription> DescribeParsed(
+      const ParsedStatement& parsed, std::span<const std::optional<Type>> declared);
+
   // The plan of a bound statement, with a node for the write on top of it, for EXPLAIN.
   struct Planned {
     std::shared_ptr<BoundQuery> query;
@@ -103,6 +126,40 @@ class Session::Impl {
     PlanPtr source;
     std::shared_ptr<PlanNode> shown;
   };
+  // A query that is read in parts. It ends with its transaction.
+  //
+  // Lifetime:  the parsed statement must outlive it; the session knows the open ones.
+  struct Cursor {
+    explicit Cursor(Impl* owner) : session(owner) {}
+    ~Cursor();
+    Cursor(const Cursor&) = delete;
+    Cursor& operator=(const Cursor&) = delete;
+    // Hands on at most `rows_max` rows (0: all), and returns how many.
+    absl::StatusOr<uint64_t> Fetch(uint64_t rows_max,
+                                   absl::FunctionRef<absl::Status(std::span<const Row>)> receive);
+    // Reads what is left into memory, so that later writes do not show.
+    absl::Status Settle();
+    void Close();
+
+    Impl* session;
+    Run run;
+    Planned planned;
+    OperatorPtr root;  // null when everything was read
+    Batch batch;       // rows [next, batch.size) are still to be handed on
+    size_t next = 0;
+    bool closed = false;  // its transaction is over
+  };
+  absl::StatusOr<std::unique_ptr<Cursor>> OpenCursor(const ParsedStatement& parsed,
+                                                     std::span<const Parameter> parameters);
+  // Before something is written or rolled back to a savepoint.
+  absl::Status SettleCursors();
+  // The same, but a cursor that cannot be read to its end is closed.
+  void SettleOrCloseCursors();
+  void CloseCursors();
+  struct PortalState;
+  absl::StatusOr<bool> RunPortalOnce(PortalState* portal, uint64_t rows_max, Completion completion,
+                                     ResultSink* sink);
+
   absl::Status BindAndPlan(const Statement& statement, Run* run,
                            std::span<const Parameter> parameters, Planned* planned);
   absl::StatusOr<WriteResult> RunPlanned(const Statement& statement, const Planned& planned,
@@ -131,6 +188,7 @@ class Session::Impl {
   bool serializable_ = false;  // the transaction
   bool has_run_ = false;       // whether it has run a statement
   std::vector<Savepoint> savepoints_;
+  std::vector<Cursor*> cursors_;  // open ones
   mutable StatementStatistics statistics_;
   PlanPtr last_plan_;
   std::atomic<bool> running_{false};

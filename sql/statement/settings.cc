@@ -61,6 +61,10 @@ constexpr std::array kDefinitions = {
                "Candidates of a search in an hnsw index."},
     Definition{"hnsw.iterative_scan", Kind::kChoice, "strict_order", "strict_order|relaxed_order",
                0, 0, "A search goes on until LIMIT rows are found, always in order."},
+    Definition{"idle_in_transaction_session_timeout", Kind::kMillis, "0", "", 0, INT32_MAX,
+               "Longest time that an open transaction may wait for its client; 0 is no limit."},
+    Definition{"idle_session_timeout", Kind::kMillis, "0", "", 0, INT32_MAX,
+               "Longest time that a client outside of a transaction may be silent; 0 is no limit."},
     Definition{"integer_datetimes", Kind::kReadOnly, "on", "", 0, 0, "Times are integers."},
     Definition{"intervalstyle", Kind::kChoice, "postgres", "postgres", 0, 0,
                "Text form of intervals."},
@@ -295,6 +299,14 @@ absl::Status Settings::Set(const SetStatement& statement) {
     local_.erase(std::string(definition->name));
     values_[std::string(definition->name)] = value;
   }
+  return absl::OkStatus();
+}
+
+absl::Status Settings::SetDefault(absl::string_view name, absl::string_view value) {
+  const Definition* definition = Find(name);
+  if (definition == nullptr) return Unknown(name, 0, *knobs_);
+  KYRO_ASSIGN_OR_RETURN(defaults_[std::string(definition->name)],
+                        Check(*definition, std::string(value), 0));
   return absl::OkStatus();
 }
 

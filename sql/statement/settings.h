@@ -22,6 +22,8 @@ class Settings {
   Settings(KnobRegistry* knobs, int64_t work_mem_kilobytes, int64_t statement_timeout_ms);
 
   absl::Status Set(const SetStatement& statement);
+  // Sets what RESET goes back to.
+  absl::Status SetDefault(absl::string_view name, absl::string_view value);
   // 42704 for an unknown name.
   absl::StatusOr<std::string> Show(absl::string_view name, Position position) const;
   struct Entry {

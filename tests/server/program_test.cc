@@ -127,7 +127,7 @@ TEST(ProgramTest, UsageMistakesAndWhatIsNotThereYetExitWithTwo) {
     EXPECT_EQ(outcome.exit_code, 2) << arguments[0];
     EXPECT_THAT(outcome.output, HasSubstr("not supported yet")) << arguments[0];
   }
-  for (const char* flag : {"--pg-port", "--grpc-port"}) {
+  for (const char* flag : {"--grpc-port"}) {
     const Outcome outcome = RunKyro({"serve", "--data", folder.path("db"), flag, "5432"});
     EXPECT_EQ(outcome.exit_code, 2);
     EXPECT_THAT(outcome.output, HasSubstr("is not supported yet"));
