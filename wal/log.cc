@@ -1,9 +1,11 @@
 #include "wal/log.h"
 
 #include <algorithm>
+#include <new>
 #include <optional>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "engine/base/status.h"
 #include "wal/frames/frame.h"
@@ -205,9 +207,17 @@ void Log::EndTurn(size_t count) {
   if (next != nullptr) next->Wake(Waiter::kHasTurn);
 }
 
-// Each gets a copy of its own, not a reference to one that many threads count.
+// Each gets a copy of its own, not a reference to one that many threads count, while there is
+// memory.
 void Log::Refuse(std::span<Waiter* const> waiters, const absl::Status& why) {
-  for (Waiter* waiter : waiters) waiter->status = absl::Status(why.code(), why.message());
+  for (Waiter* waiter : waiters) {
+    waiter->status = why;
+    try {
+      waiter->status = absl::Status(why.code(), why.message());
+    } catch (const std::bad_alloc&) {
+      // It keeps the reference.
+    }
+  }
 }
 
 void Log::Answer(std::span<Waiter* const> waiters, const Waiter* leader) {
@@ -222,7 +232,7 @@ absl::Status Log::RunTurn(const std::function<absl::Status()>& function) {
   absl::Status status;
   {
     absl::MutexLock applied(&apply_mutex_);  // the group before may still be applied
-    status = function();
+    status = CatchOutOfMemory(function);
   }
   EndTurn(1);
   return status;
@@ -277,20 +287,64 @@ void Log::Forget(size_t count) {
   unapplied_.resize(unapplied_.size() - count);
 }
 
+// Throws, with nothing done, when there is no memory to begin with.
+absl::Status Log::TakeGroup(std::vector<Waiter*>* group) {
+  absl::MutexLock lock(&mutex_);
+  // While the disk is full, each commit stands or falls by its own size.
+  const size_t count_max = writer_->disk_is_full() ? 1 : options_.group_record_count_max;
+  for (Waiter* waiter : queue_) {
+    if (waiter->request == nullptr || group->size() == count_max) break;
+    group->push_back(waiter);
+  }
+  return poisoned_;
+}
+
+// Likewise. A request that there is no memory for is refused alone.
+void Log::PrepareGroup(std::vector<Waiter*>* group, std::vector<Waiter*>* prepared) {
+  const Lsn first_lsn = writer_->next_lsn();
+  prepared->reserve(group->size());
+  frame_.assign(kFrameHeaderBytes, '\0');
+  absl::MutexLock lock(&unapplied_mutex_);
+  unapplied_.reserve(unapplied_.size() + group->size());
+  const auto prepare = [&](CommitRequest* request) -> absl::Status {
+    KYRO_RETURN_IF_ERROR(request->Prepare(first_lsn + prepared->size(), unapplied_));
+    const absl::string_view record = request->record();
+    if (record.size() > kRecordBytesMax) {
+      return absl::ResourceExhaustedError(absl::StrFormat(
+          "a commit of %d bytes is larger than %d, the largest that the log takes; split it",
+          record.size(), kRecordBytesMax));
+    }
+    AppendRecord(record, &frame_);
+    return absl::OkStatus();
+  };
+  size_t taken = 0;
+  while (taken < group->size() && frame_.size() < kFrameHeaderBytes + options_.group_bytes_max) {
+    Waiter* waiter = (*group)[taken++];
+    const size_t frame_bytes = frame_.size();
+    waiter->status = CatchOutOfMemory([&] { return prepare(waiter->request); });
+    if (!waiter->status.ok()) {
+      frame_.resize(frame_bytes);  // half a record may be there
+      continue;
+    }
+    prepared->push_back(waiter);
+    unapplied_.push_back(waiter->request);
+  }
+  group->resize(taken);
+}
+
 void Log::LeadGroup(Waiter& leader) {
   Gather();
   std::vector<Waiter*> group;
+  std::vector<Waiter*> prepared;
   absl::Status read_only;
-  {
-    absl::MutexLock lock(&mutex_);
-    KYRO_DCHECK(queue_.front() == &leader);
-    read_only = poisoned_;
-    // While the disk is full, each commit stands or falls by its own size.
-    const size_t count_max = writer_->disk_is_full() ? 1 : options_.group_record_count_max;
-    for (Waiter* waiter : queue_) {
-      if (waiter->request == nullptr || group.size() == count_max) break;
-      group.push_back(waiter);
-    }
+  try {
+    read_only = TakeGroup(&group);
+    if (read_only.ok()) PrepareGroup(&group, &prepared);
+  } catch (const std::bad_alloc&) {
+    // The others try it for themselves.
+    leader.status = OutOfMemoryError();
+    EndTurn(1);
+    return;
   }
   if (!read_only.ok()) {
     Refuse(group, read_only);
@@ -298,30 +352,8 @@ void Log::LeadGroup(Waiter& leader) {
     Answer(group, &leader);
     return;
   }
-
   const Lsn first_lsn = writer_->next_lsn();
-  std::vector<Waiter*> prepared;
-  size_t taken = 0;
-  frame_.assign(kFrameHeaderBytes, '\0');
-  {
-    absl::MutexLock lock(&unapplied_mutex_);
-    while (taken < group.size() && frame_.size() < kFrameHeaderBytes + options_.group_bytes_max) {
-      Waiter* waiter = group[taken++];
-      waiter->status = waiter->request->Prepare(first_lsn + prepared.size(), unapplied_);
-      if (!waiter->status.ok()) continue;
-      const absl::string_view record = waiter->request->record();
-      if (record.size() > kRecordBytesMax) {
-        waiter->status = absl::ResourceExhaustedError(absl::StrFormat(
-            "a commit of %d bytes is larger than %d, the largest that the log takes; split it",
-            record.size(), kRecordBytesMax));
-        continue;
-      }
-      AppendRecord(record, &frame_);
-      prepared.push_back(waiter);
-      unapplied_.push_back(waiter->request);
-    }
-  }
-  group.resize(taken);
+  const size_t taken = group.size();
   metrics_->refused.Add(taken - prepared.size());
   if (prepared.empty()) {
     EndTurn(taken);
@@ -330,8 +362,9 @@ void Log::LeadGroup(Waiter& leader) {
   }
 
   const uint64_t frame_bytes = frame_.size();
-  absl::Status status =
-      writer_->Append(FrameType::kRecords, static_cast<uint32_t>(prepared.size()), &frame_);
+  absl::Status status = WithWriter([&] {
+    return writer_->Append(FrameType::kRecords, static_cast<uint32_t>(prepared.size()), &frame_);
+  });
   const bool refused = absl::IsResourceExhausted(status);
   if (status.ok() && options_.sync_mode == SyncMode::kFull) {
     status = SyncInTurn();
@@ -346,10 +379,7 @@ void Log::LeadGroup(Waiter& leader) {
       metrics_->refused.Add(prepared.size());
     } else {
       Poison(status);
-      status = absl::UnavailableError(absl::StrFormat(
-          "outcome unknown: the log failed while this commit was written; reopening the database "
-          "shows whether it happened: %s",
-          status.message()));
+      status = OutcomeUnknown(status);
     }
     Refuse(prepared, status);
     EndTurn(taken);
@@ -368,13 +398,24 @@ void Log::ApplyGroup(Lsn first_lsn, std::span<Waiter* const> prepared, size_t ta
   const Lsn synced = writer_->synced_lsn();
   apply_mutex_.Lock();
   EndTurn(taken);
-  for (size_t i = 0; i < prepared.size(); ++i) {
-    prepared[i]->lsn = first_lsn + i;
-    prepared[i]->request->Apply(first_lsn + i);
+  size_t applied = 0;
+  // A commit that is in the log and cannot be applied ends this log: what readers see stays as it
+  // was before, and reopening applies it. Nothing behind it is applied either.
+  try {
+    for (; applied < prepared.size() && !is_apply_broken_; ++applied) {
+      prepared[applied]->lsn = first_lsn + applied;
+      prepared[applied]->request->Apply(first_lsn + applied);
+    }
+  } catch (const std::bad_alloc&) {
+    is_apply_broken_ = true;
+    Poison(apply_starved_);
   }
-  last_lsn_.store(first_lsn + prepared.size() - 1, std::memory_order_release);
-  PublishSynced(synced);
-  PublishVisible();
+  Refuse(prepared.subspan(applied), outcome_unknown_);
+  if (applied > 0) {
+    last_lsn_.store(first_lsn + applied - 1, std::memory_order_release);
+    PublishSynced(synced);
+    PublishVisible();
+  }
   {
     absl::MutexLock lock(&unapplied_mutex_);
     unapplied_.erase(unapplied_.begin(),
@@ -385,7 +426,7 @@ void Log::ApplyGroup(Lsn first_lsn, std::span<Waiter* const> prepared, size_t ta
 
 absl::Status Log::SyncInTurn() {
   const int64_t begin = options_.clock->SteadyNanos();
-  KYRO_RETURN_IF_ERROR(writer_->Sync());
+  KYRO_RETURN_IF_ERROR(WithWriter([this] { return writer_->Sync(); }));
   NoteSync(begin);
   return absl::OkStatus();
 }
@@ -418,10 +459,29 @@ void Log::PublishVisible() {
 void Log::Poison(const absl::Status& cause) {
   absl::MutexLock lock(&mutex_);
   if (!poisoned_.ok()) return;
-  poisoned_ = absl::FailedPreconditionError(
-      absl::StrFormat("the log is read-only since a write or sync failed; close and reopen the "
-                      "database to go on: %s",
-                      cause.message()));
+  poisoned_ = read_only_;
+  try {
+    poisoned_ =
+        absl::FailedPreconditionError(absl::StrCat(read_only_.message(), ": ", cause.message()));
+  } catch (const std::bad_alloc&) {
+    // Without the cause, then.
+  }
+}
+
+absl::Status Log::OutcomeUnknown(const absl::Status& cause) const {
+  try {
+    return absl::UnavailableError(absl::StrCat(outcome_unknown_.message(), ": ", cause.message()));
+  } catch (const std::bad_alloc&) {
+    return outcome_unknown_;
+  }
+}
+
+absl::Status Log::WithWriter(absl::FunctionRef<absl::Status()> step) const {
+  try {
+    return step();
+  } catch (const std::bad_alloc&) {
+    return writer_starved_;
+  }
 }
 
 absl::Status Log::status() const {
@@ -440,7 +500,8 @@ absl::Status Log::Sync() {
   }));
   if (!pending.has_value()) return absl::OkStatus();
   const int64_t begin = options_.clock->SteadyNanos();
-  if (absl::Status failed = writer_->FinishSync(*pending); !failed.ok()) {
+  absl::Status failed = WithWriter([&] { return writer_->FinishSync(*pending); });
+  if (!failed.ok()) {
     Poison(failed);
     return failed;
   }
@@ -463,7 +524,7 @@ absl::Status Log::WriteSyncMarker() {
     }
     if (failed.ok() && writer_->recorded_synced_lsn() < last_lsn()) {
       std::string frame(kFrameHeaderBytes, '\0');
-      failed = writer_->Append(FrameType::kMarker, 0, &frame);
+      failed = WithWriter([&] { return writer_->Append(FrameType::kMarker, 0, &frame); });
       if (absl::IsResourceExhausted(failed)) return failed;
       if (failed.ok()) failed = SyncInTurn();
     }
@@ -475,7 +536,7 @@ absl::Status Log::WriteSyncMarker() {
 absl::Status Log::RotateSegment() {
   return RunTurn([this]() -> absl::Status {
     KYRO_RETURN_IF_ERROR(status());
-    absl::Status failed = writer_->Rotate();
+    absl::Status failed = WithWriter([this] { return writer_->Rotate(); });
     if (failed.ok()) {
       PublishSynced(writer_->synced_lsn());
       PublishVisible();
@@ -487,10 +548,16 @@ absl::Status Log::RotateSegment() {
 }
 
 void Log::RunExclusive(const std::function<void(Lsn)>& function) {
+  bool is_starved = false;
   RunTurn([&] {
-    function(last_lsn());
+    try {
+      function(last_lsn());
+    } catch (const std::bad_alloc&) {
+      is_starved = true;
+    }
     return absl::OkStatus();
   }).IgnoreError();
+  if (is_starved) throw std::bad_alloc();
 }
 
 absl::StatusOr<std::vector<SegmentInfo>> Log::DurableSegments() {
@@ -567,9 +634,9 @@ void Log::RunBackground() {
     mutex_.Unlock();
     // Failures poison the log, which is where the next caller meets them.
     if (idle && options_.idle_marker_ms > 0) {
-      WriteSyncMarker().IgnoreError();
+      CatchOutOfMemory([this] { return WriteSyncMarker(); }).IgnoreError();
     } else if (interval) {
-      Sync().IgnoreError();
+      CatchOutOfMemory([this] { return Sync(); }).IgnoreError();
     }
     mutex_.Lock();
   }

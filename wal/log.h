@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -109,6 +110,10 @@ class CommitRequest {
 //                 `Recover` and open again. A full disk does not poison: the commit is refused with
 //                 `ResourceExhausted`, nothing of it stays in the file, and small commits go on
 //                 while there is zero-filled room.
+//                 Without memory a commit is refused, with `ResourceExhausted`, as long as nothing
+//                 of it is written; behind that the log is poisoned as by a failed write.
+//                 std::bad_alloc leaves `Commit` and the other methods only when nothing has
+//                 happened.
 // Thread-safety:  all methods may be called from any thread, but not from within `Prepare`, `Apply`
 //                 or `RunExclusive`'s function, and not during or after `Close`.
 // Lifetime:       the destructor stops the background thread and closes without syncing, as a crash
@@ -186,6 +191,12 @@ class Log {
   // Waits a little for those who were just answered, if they use to come back at once.
   void Gather();
   void LeadGroup(Waiter& leader);
+  // The commits that wait, as many as fit; why there is nothing to do for them when the log is
+  // read-only.
+  absl::Status TakeGroup(std::vector<Waiter*>* group);
+  // Prepares them and puts their records into `frame_`; those behind the last that fits go off
+  // `group`.
+  void PrepareGroup(std::vector<Waiter*>* group, std::vector<Waiter*>* prepared);
   // Applies a durable group in LSN order, after it has handed the turn on.
   void ApplyGroup(Lsn first_lsn, std::span<Waiter* const> prepared,
                   size_t taken) ABSL_NO_THREAD_SAFETY_ANALYSIS;
@@ -197,6 +208,10 @@ class Log {
   // Runs `function` while nothing is between `Prepare` and the end of `Apply`.
   absl::Status RunTurn(const std::function<absl::Status()>& function);
   absl::Status SyncInTurn();
+  // Runs a step of `writer_`; memory that runs out in it leaves the file in doubt, as a failed
+  // write does.
+  absl::Status WithWriter(absl::FunctionRef<absl::Status()> step) const;
+  absl::Status OutcomeUnknown(const absl::Status& cause) const;
   void NoteSync(int64_t begin_nanos);
   void PublishSynced(Lsn lsn);
   void PublishVisible();
@@ -206,6 +221,16 @@ class Log {
 
   const LogOptions options_;
   std::unique_ptr<Metrics> metrics_;
+  // Made beforehand: when they are needed there may be no memory for them.
+  const absl::Status read_only_ = absl::FailedPreconditionError(
+      "the log is read-only since a write or sync failed; close and reopen the database to go on");
+  const absl::Status writer_starved_ =
+      absl::UnavailableError("out of memory while the log was written");
+  const absl::Status apply_starved_ =
+      absl::UnavailableError("out of memory for a commit that is in the log");
+  const absl::Status outcome_unknown_ = absl::UnavailableError(
+      "outcome unknown: the log failed while this commit was written; reopening the database shows "
+      "whether it happened");
 
   mutable absl::Mutex mutex_;
   mutable absl::CondVar visible_changed_;
@@ -231,6 +256,7 @@ class Log {
 
   // Prepared and not applied, in LSN order. Held during `Prepare`, so that none of them is answered
   // meanwhile.
+  bool is_apply_broken_ = false;  // under `apply_mutex_`
   absl::Mutex unapplied_mutex_;
   std::vector<CommitRequest*> unapplied_ ABSL_GUARDED_BY(unapplied_mutex_);
   // Taken by a leader before it hands the turn on and held while it applies: groups are applied in

@@ -6,6 +6,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "engine/base/coding.h"
 #include "engine/base/crc32c.h"
@@ -13,7 +14,10 @@
 
 namespace kyrodb::wal {
 
-std::string ManifestName(uint64_t number) { return absl::StrFormat("MANIFEST-%06d", number); }
+// Not with StrFormat, which ends the process when memory runs out: a destructor in it allocates.
+std::string ManifestName(uint64_t number) {
+  return absl::StrCat("MANIFEST-", absl::Dec(number, absl::kZeroPad6));
+}
 
 namespace {
 
@@ -35,7 +39,7 @@ bool ParseManifestName(absl::string_view name, uint64_t* number) {
 // CURRENT carries a checksum of its own: one flipped digit must not lead to an older manifest.
 std::string CurrentText(uint64_t number) {
   const std::string name = ManifestName(number);
-  return absl::StrFormat("%s crc32c=%08x\n", name, Crc32c(name));
+  return absl::StrCat(name, " crc32c=", absl::Hex(Crc32c(name), absl::kZeroPad8), "\n");
 }
 
 std::string EncodeManifest(uint64_t number, absl::string_view payload) {
@@ -129,8 +133,8 @@ absl::StatusOr<std::unique_ptr<ManifestStore>> ManifestStore::Open(FileSystem* f
       // A process that died between the switch and its sync leaves a CURRENT that only the cache
       // knows. Whoever follows it now must not find another one after a power loss.
       if (absl::Status synced = file_system->SyncDirectory(directory); !synced.ok()) {
-        store->poisoned_ = absl::FailedPreconditionError(absl::StrFormat(
-            "no manifest can be published, %s cannot be made durable: %s", path, synced.message()));
+        store->poisoned_ = absl::FailedPreconditionError(absl::StrCat(
+            "no manifest can be published, ", path, " cannot be made durable: ", synced.message()));
       }
     } else {
       store->damaged_ = number.status();
@@ -205,27 +209,43 @@ absl::Status ManifestStore::Publish(absl::string_view payload) {
   if (absl::Status failed = prepare(); !failed.ok()) {
     failed = Annotate(failed, "the manifest was not published, the one before it stays");
     if (sync_failed) {
-      poisoned_ = absl::FailedPreconditionError(absl::StrFormat(
-          "no manifest can be published since a sync failed: %s", failed.message()));
+      poisoned_ = absl::FailedPreconditionError(
+          absl::StrCat("no manifest can be published since a sync failed: ", failed.message()));
     }
     file_system_->Remove(temporary).IgnoreError();
     file_system_->Remove(path).IgnoreError();
     return failed;
   }
 
-  absl::Status switched = file_system_->Rename(temporary, JoinPath(directory_, kCurrentName));
-  if (switched.ok()) switched = file_system_->SyncDirectory(directory_);
+  // From here on a crash may show the old or the new manifest: both files must stay when something
+  // fails, also when there is no memory left to say what.
+  const std::string current = JoinPath(directory_, kCurrentName);
+  const absl::Status poison = absl::FailedPreconditionError(
+      absl::StrCat("no manifest can be published since the switch to ", path, " failed"));
+  const absl::Status unknown = absl::UnavailableError(
+      absl::StrCat("outcome unknown: the switch to ", path,
+                   " failed, reopening the database shows which manifest holds"));
+  const absl::Status switched = CatchOutOfMemory([&] {
+    absl::Status status = file_system_->Rename(temporary, current);
+    if (status.ok()) status = file_system_->SyncDirectory(directory_);
+    return status;
+  });
   if (!switched.ok()) {
-    // From here on a crash may show the old or the new manifest: both files must stay.
-    poisoned_ = absl::FailedPreconditionError(absl::StrFormat(
-        "no manifest can be published since a switch failed: %s", switched.message()));
-    return absl::UnavailableError(absl::StrFormat(
-        "outcome unknown: the switch to %s failed, reopening the database shows which manifest "
-        "holds: %s",
-        path, switched.message()));
+    poisoned_ = poison;
+    try {
+      poisoned_ =
+          absl::FailedPreconditionError(absl::StrCat(poison.message(), ": ", switched.message()));
+      return absl::UnavailableError(absl::StrCat(unknown.message(), ": ", switched.message()));
+    } catch (const std::bad_alloc&) {
+      return unknown;
+    }
   }
   const uint64_t previous = std::exchange(current_, number);
-  RemoveOthers(previous);
+  try {
+    RemoveOthers(previous);
+  } catch (const std::bad_alloc&) {
+    // The next one removes them.
+  }
   return absl::OkStatus();
 }
 

@@ -17,6 +17,17 @@ absl::Status Annotate(const absl::Status& status, absl::string_view context) {
   return result;
 }
 
+absl::Status OutOfMemoryError() noexcept {
+  try {
+    static const absl::Status& error =
+        *new absl::Status(absl::ResourceExhaustedError("out of memory"));
+    return error;
+  } catch (const std::bad_alloc&) {
+    // Without a message a status needs no memory.
+    return absl::Status(absl::StatusCode::kResourceExhausted, "");
+  }
+}
+
 namespace internal {
 
 void CheckFailed(const char* file, int line, const char* expression) {

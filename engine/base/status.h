@@ -2,6 +2,7 @@
 // for broken invariants, and context added to a status on its way up.
 #pragma once
 
+#include <new>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -12,6 +13,9 @@ namespace kyrodb {
 
 // Returns `status` with `context: ` before its message; code and payloads stay. OK stays OK.
 absl::Status Annotate(const absl::Status& status, absl::string_view context);
+
+// `ResourceExhausted` "out of memory". Allocates nothing once it has been called before.
+absl::Status OutOfMemoryError() noexcept;
 
 namespace internal {
 [[noreturn]] void CheckFailed(const char* file, int line, const char* expression);
@@ -37,6 +41,22 @@ namespace internal {
   auto holder = (expression);                                   \
   if (!holder.ok()) return holder.status();                     \
   target = std::move(holder).value()
+
+// Ends the body of a function that returns a status or StatusOr and stands at a face that no
+// exception may leave: `absl::Status F() try { … } KYRO_CATCH_OUT_OF_MEMORY`.
+#define KYRO_CATCH_OUT_OF_MEMORY         \
+  catch (const std::bad_alloc&) {        \
+    return ::kyrodb::OutOfMemoryError(); \
+  }
+
+namespace kyrodb {
+// The same for a part of a body: what `function` returns, or that memory was short.
+template <typename Function>
+auto CatchOutOfMemory(const Function& function) -> decltype(function()) try {
+  return function();
+}
+KYRO_CATCH_OUT_OF_MEMORY
+}  // namespace kyrodb
 
 // Ends the process when an invariant of ours is broken. Never for user input or disk bytes.
 #define KYRO_CHECK(condition)         \

@@ -1,11 +1,11 @@
 #include "engine/core/backup_writer.h"
 
+#include <map>
 #include <memory>
 #include <utility>
 #include <vector>
 
 #include "absl/container/btree_set.h"
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "engine/base/status.h"
 #include "engine/core/backup_list.h"
@@ -172,7 +172,7 @@ class BackupWriter {
   const std::string& target_;
   std::string previous_directory_;
   uint64_t previous_id_ = 0;
-  absl::flat_hash_map<std::string, BackupInfo::File> previous_;
+  std::map<std::string, BackupInfo::File> previous_;
   bool pinned_ = false;
   std::vector<std::pair<std::string, std::string>> pins_;  // held here, to be copied there
   BackupReport report_;

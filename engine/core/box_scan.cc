@@ -1,6 +1,7 @@
 // Rows inside a box, for one transaction: stretches of the Z-curve that cover the box are walked in
 // the index's key space, and the rows that its entries name are fetched and looked at.
 #include <algorithm>
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
@@ -69,7 +70,8 @@ class TableWalk final : public BoxWalk {
   void Settle() {
     for (; rows_->Valid(); rows_->Next()) {
       ++statistics_.candidate_count;
-      const absl::StatusOr<std::optional<uint64_t>> code = keys_.CodeWithin(sides_, rows_->value());
+      const absl::StatusOr<std::optional<uint64_t>> code =
+          CatchOutOfMemory([this] { return keys_.CodeWithin(sides_, rows_->value()); });
       status_ = code.status();
       if (!status_.ok() || code->has_value()) return;
     }
@@ -107,7 +109,9 @@ class EntryWalk final : public BoxWalk {
   bool Valid() const override { return position_ < found_.size(); }
   void Next() override {
     if (position_ < found_.size()) ++position_;
-    while (position_ == found_.size() && status_.ok() && !done_) status_ = Fetch();
+    while (position_ == found_.size() && status_.ok() && !done_) {
+      status_ = CatchOutOfMemory([this] { return Fetch(); });
+    }
     if (!status_.ok()) found_.resize(position_);
   }
   absl::string_view key() const override { return found_[position_].key; }
@@ -269,7 +273,8 @@ absl::Status CheckSides(const TableSchema& table, const IndexSchema& index,
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<BoxIterator>> TransactionImpl::ScanBox(const BoxRequest& request) {
+absl::StatusOr<std::unique_ptr<BoxIterator>> TransactionImpl::ScanBox(
+    const BoxRequest& request) try {
   KYRO_RETURN_IF_ERROR(CheckOpen());
   KYRO_ASSIGN_OR_RETURN(const std::shared_ptr<const TableSchema> table, Table(request.table));
   const auto index =
@@ -295,6 +300,8 @@ absl::StatusOr<std::unique_ptr<BoxIterator>> TransactionImpl::ScanBox(const BoxR
   KYRO_ASSIGN_OR_RETURN(sources.entries, CommittedSpace(index->id));
   KYRO_ASSIGN_OR_RETURN(sources.rows, CommittedSpace(table->id));
   return std::make_unique<EntryWalk>(table, *index, request.sides, std::move(sources));
+} catch (const std::bad_alloc&) {
+  return FailRead();
 }
 
 }  // namespace kyrodb::engine

@@ -72,11 +72,14 @@ void BulkLoaderImpl::Abandon() {
   rows_->MarkObsolete(context_->obsolete_files);
   rows_.reset();
   // What cannot be removed now is removed at the next checkpoint or open.
-  context_->obsolete_files->RemoveAll(*context_->file_system).IgnoreError();
+  CatchOutOfMemory([this] {
+    return context_->obsolete_files->RemoveAll(*context_->file_system);
+  }).IgnoreError();
 }
 
 absl::Status BulkLoaderImpl::Add(absl::string_view key, absl::string_view value) {
-  if (status_.ok()) status_ = AddChecked(key, value);
+  // A row that was taken in half spoils the file.
+  if (status_.ok()) status_ = CatchOutOfMemory([&] { return AddChecked(key, value); });
   return status_;
 }
 
@@ -93,9 +96,10 @@ absl::Status BulkLoaderImpl::AddChecked(absl::string_view key, absl::string_view
 
 absl::StatusOr<CommitInfo> BulkLoaderImpl::Finish() {
   KYRO_RETURN_IF_ERROR(status_);
-  status_ = absl::FailedPreconditionError("bulk load has already ended");
+  status_ = CatchOutOfMemory(
+      [] { return absl::FailedPreconditionError("bulk load has already ended"); });
   absl::StatusOr<CommitInfo> info = CommitInfo{};
-  if (row_count_ > 0) info = FinishChecked();
+  if (row_count_ > 0) info = CatchOutOfMemory([this] { return FinishChecked(); });
   // Committed, or perhaps: the file is no longer ours.
   if ((info.ok() && row_count_ > 0) || (in_log_ && absl::IsUnavailable(info.status())))
     rows_.reset();
@@ -123,7 +127,9 @@ absl::StatusOr<CommitInfo> BulkLoaderImpl::FinishChecked() {
   in_log_ = true;
   KYRO_ASSIGN_OR_RETURN(const Lsn lsn, context_->log->Commit(&commit));
   // The manifest may name the run later as well: until then the log does.
-  context_->checkpointer->Checkpoint(/*save_all_segments=*/false).IgnoreError();
+  CatchOutOfMemory([this] {
+    return context_->checkpointer->Checkpoint(/*save_all_segments=*/false);
+  }).IgnoreError();
   return CommitInfo{.lsn = lsn, .durable_lsn = context_->log->synced_lsn()};
 }
 

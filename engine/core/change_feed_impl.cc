@@ -9,7 +9,7 @@
 
 namespace kyrodb::engine {
 
-absl::StatusOr<std::optional<CommittedChanges>> ChangeFeedImpl::Next(absl::Duration timeout) {
+absl::StatusOr<std::optional<CommittedChanges>> ChangeFeedImpl::Next(absl::Duration timeout) try {
   KYRO_ASSIGN_OR_RETURN(const std::optional<wal::Cursor::Entry> entry,
                         cursor_.NextBefore(absl::Now() + timeout));
   if (!entry.has_value()) return std::nullopt;
@@ -33,5 +33,6 @@ absl::StatusOr<std::optional<CommittedChanges>> ChangeFeedImpl::Next(absl::Durat
   }));
   return committed;
 }
+KYRO_CATCH_OUT_OF_MEMORY
 
 }  // namespace kyrodb::engine

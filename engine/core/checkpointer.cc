@@ -51,10 +51,14 @@ absl::Status Checkpointer::WithState(
 
 absl::Status Checkpointer::Publish(ManifestState next) {
   KYRO_RETURN_IF_ERROR(poisoned_);
+  // Made beforehand: there may be no memory for it when it is needed.
+  const absl::Status read_only =
+      absl::FailedPreconditionError("database is read-only: its manifest could not be switched");
   const absl::Status status = context_.manifest->Publish(EncodeManifest(next));
   if (absl::IsUnavailable(status)) {
-    poisoned_ = absl::FailedPreconditionError(absl::StrCat(
-        "database is read-only: its manifest could not be switched: ", status.message()));
+    poisoned_ = read_only;
+    poisoned_ =
+        absl::FailedPreconditionError(absl::StrCat(read_only.message(), ": ", status.message()));
   }
   KYRO_RETURN_IF_ERROR(status);
   checkpoint_lsn_.store(next.checkpoint_lsn);

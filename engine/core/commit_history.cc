@@ -19,8 +19,8 @@ void CommitHistory::Note(Lsn lsn, const WriteSet& writes) {
       commit.keys.emplace_back(space, key);
     }
   }
-  bytes_ += commit.bytes;
   commits_.push_back(std::move(commit));
+  bytes_ += commits_.back().bytes;
   while (bytes_ > bytes_max_) {
     bytes_ -= commits_.front().bytes;
     begin_lsn_ = std::max(begin_lsn_, commits_.front().lsn + 1);

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "engine/base/posix_file_system.h"
@@ -29,13 +29,15 @@ constexpr Lsn kNewestSnapshot = kLsnMax - 1;
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Database>> Database::Open(absl::string_view directory,
-                                                         OpenOptions options) {
+                                                         OpenOptions options) try {
+  OutOfMemoryError().IgnoreError();  // has its memory from now on
   auto database = std::make_unique<DatabaseImpl>(directory, std::move(options));
   if (absl::Status status = database->Open(); !status.ok()) {
     return Annotate(status, absl::StrCat("opening database \"", directory, "\""));
   }
   return database;
 }
+KYRO_CATCH_OUT_OF_MEMORY
 
 DatabaseImpl::DatabaseImpl(absl::string_view directory, OpenOptions options)
     : options_(std::move(options)),
@@ -335,7 +337,7 @@ absl::Status DatabaseImpl::StartLog(const wal::RecoveryResult& recovered) {
 // Files that no manifest names were written for one that never came.
 absl::Status DatabaseImpl::RemoveOrphans() {
   const std::vector<std::string> files = FilesOf(state_);
-  absl::flat_hash_set<std::string> named;
+  std::set<std::string> named;  // survives a lack of memory, which Abseil's tables do not
   for (const LoadRecord& load : replayed_loads_) {
     named.insert(names_.Run(load.space, load.file_number));
   }
@@ -439,19 +441,24 @@ absl::Status DatabaseImpl::Close() {
   closed_ = true;
   if (scrubber_ != nullptr) scrubber_->Stop();
   if (maintenance_ != nullptr) maintenance_->Stop();
+  // Each step for itself, so that a lack of memory in one does not keep the others from running.
   absl::Status status;
   if (log_ != nullptr) {
     // Nothing is written by a database that failed to open.
-    if (maintenance_ != nullptr && log_->status().ok()) {
-      status = checkpointer_->Checkpoint(/*save_all_segments=*/true);
+    if (maintenance_ != nullptr) {
+      status = CatchOutOfMemory([&]() -> absl::Status {
+        if (!log_->status().ok()) return absl::OkStatus();
+        return checkpointer_->Checkpoint(/*save_all_segments=*/true);
+      });
     }
-    if (absl::Status closed = log_->Close(); status.ok()) status = closed;
+    if (absl::Status closed = CatchOutOfMemory([&] { return log_->Close(); }); status.ok())
+      status = closed;
   }
   lock_.reset();
   return status;
 }
 
-absl::Status DatabaseImpl::writable() const {
+absl::Status DatabaseImpl::writable() const try {
   if (!damage_.ok()) {
     return absl::FailedPreconditionError(
         absl::StrCat("database is read-only: ", damage_.message()));
@@ -459,6 +466,7 @@ absl::Status DatabaseImpl::writable() const {
   KYRO_RETURN_IF_ERROR(log_->status());
   return checkpointer_->status();
 }
+KYRO_CATCH_OUT_OF_MEMORY
 
 Lsn DatabaseImpl::durable_lsn() const {
   return log_ == nullptr ? views_->visible() : log_->synced_lsn();
@@ -480,7 +488,7 @@ absl::StatusOr<CommitInfo> DatabaseImpl::CommitWrites(Lsn snapshot,
   return CommitInfo{.lsn = lsn, .durable_lsn = log_->synced_lsn()};
 }
 
-absl::StatusOr<int64_t> DatabaseImpl::AllocateRowIds(ObjectId table, uint64_t count) {
+absl::StatusOr<int64_t> DatabaseImpl::AllocateRowIds(ObjectId table, uint64_t count) try {
   absl::MutexLock lock(&row_id_mutex_);
   auto it = next_row_ids_.find(table);
   if (it == next_row_ids_.end()) {
@@ -503,19 +511,22 @@ absl::StatusOr<int64_t> DatabaseImpl::AllocateRowIds(ObjectId table, uint64_t co
   it->second += static_cast<int64_t>(count);
   return first;
 }
+KYRO_CATCH_OUT_OF_MEMORY
 
-absl::Status DatabaseImpl::Checkpoint() {
+absl::Status DatabaseImpl::Checkpoint() try {
   KYRO_RETURN_IF_ERROR(writable());
   return checkpointer_->Checkpoint(/*save_all_segments=*/false);
 }
+KYRO_CATCH_OUT_OF_MEMORY
 
-absl::Status DatabaseImpl::Compact(ObjectId space) {
+absl::Status DatabaseImpl::Compact(ObjectId space) try {
   KYRO_RETURN_IF_ERROR(Checkpoint());
   return checkpointer_->Compact(space);
 }
+KYRO_CATCH_OUT_OF_MEMORY
 
 absl::StatusOr<BackupReport> DatabaseImpl::Backup(absl::string_view target,
-                                                  const BackupOptions& options) {
+                                                  const BackupOptions& options) try {
   KYRO_RETURN_IF_ERROR(writable());
   absl::MutexLock lock(&backup_mutex_);
   absl::StatusOr<BackupReport> report = MakeBackup({.file_system = file_system_,
@@ -528,9 +539,11 @@ absl::StatusOr<BackupReport> DatabaseImpl::Backup(absl::string_view target,
   if (!report.ok()) return Annotate(report.status(), "backup");
   return report;
 }
+KYRO_CATCH_OUT_OF_MEMORY
 
 absl::Status DatabaseImpl::WaitForIndexes(
-    absl::Duration timeout, const std::function<void(uint64_t indexed, uint64_t total)>& progress) {
+    absl::Duration timeout,
+    const std::function<void(uint64_t indexed, uint64_t total)>& progress) try {
   const absl::Time deadline = absl::Now() + timeout;
   absl::Time next_report = absl::InfinitePast();
   const Lsn target = views_->visible();
@@ -566,26 +579,30 @@ absl::Status DatabaseImpl::WaitForIndexes(
     if (!inline_work) absl::SleepFor(absl::Milliseconds(5));
   }
 }
+KYRO_CATCH_OUT_OF_MEMORY
 
 absl::StatusOr<std::unique_ptr<BulkLoader>> DatabaseImpl::BulkLoad(ObjectId table,
-                                                                   BulkLoadOptions options) {
+                                                                   BulkLoadOptions options) try {
   return BulkLoaderImpl::Create(&bulk_load_context_, table, options);
 }
+KYRO_CATCH_OUT_OF_MEMORY
 
-absl::StatusOr<std::unique_ptr<ChangeFeed>> DatabaseImpl::Follow(Lsn from) {
+absl::StatusOr<std::unique_ptr<ChangeFeed>> DatabaseImpl::Follow(Lsn from) try {
   KYRO_RETURN_IF_ERROR(writable());
   return std::make_unique<ChangeFeedImpl>(log_.get(), from);
 }
+KYRO_CATCH_OUT_OF_MEMORY
 
-absl::StatusOr<SpaceStatistics> DatabaseImpl::space_statistics(ObjectId space) const {
+absl::StatusOr<SpaceStatistics> DatabaseImpl::space_statistics(ObjectId space) const try {
   const std::shared_ptr<KeySpace> found = spaces_->Find(space, kNewestSnapshot);
   if (found == nullptr) {
     return absl::NotFoundError(absl::StrCat("key space ", space, " does not exist"));
   }
   return found->statistics();
 }
+KYRO_CATCH_OUT_OF_MEMORY
 
-absl::StatusOr<IndexStatistics> DatabaseImpl::index_statistics(ObjectId index) const {
+absl::StatusOr<IndexStatistics> DatabaseImpl::index_statistics(ObjectId index) const try {
   const std::shared_ptr<const TableSchema> owner = views_->catalog()->FindSpaceOwner(index);
   if (owner != nullptr && owner->id != index) {
     KYRO_ASSIGN_OR_RETURN(const SpaceStatistics space, space_statistics(index));
@@ -609,5 +626,6 @@ absl::StatusOr<IndexStatistics> DatabaseImpl::index_statistics(ObjectId index) c
                          .dead_count = ready.column->dead_count(),
                          .memory_bytes = ready.column->memory_bytes()};
 }
+KYRO_CATCH_OUT_OF_MEMORY
 
 }  // namespace kyrodb::engine

@@ -5,12 +5,12 @@
 #include <cstring>
 #include <memory>
 #include <optional>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -19,6 +19,7 @@
 #include "engine/base/metrics.h"
 #include "engine/base/posix_file_system.h"
 #include "engine/base/status.h"
+#include "engine/base/string_hash.h"
 #include "engine/check.h"
 #include "engine/core/applier.h"
 #include "engine/core/catalog_codec.h"
@@ -434,7 +435,7 @@ class DirectoryCheck {
                            ": row ", Shown(key), " ", what));
     };
     // Key to the commit that the index knows its vector from.
-    absl::flat_hash_map<std::string, Lsn> indexed;
+    std::unordered_map<std::string, Lsn, StringHash, StringEqual> indexed;
     column.VisitVisible(visible, [&](absl::string_view key, Lsn created) {
       if (!indexed.emplace(std::string(key), created).second) {
         report(key, "is in the index twice");

@@ -2,11 +2,21 @@
 
 #include <algorithm>
 
+#include "absl/cleanup/cleanup.h"
 #include "engine/base/status.h"
 #include "engine/iterator.h"
 #include "engine/row_codec.h"
 
 namespace kyrodb::engine {
+namespace {
+
+// An index that has seen half a change cannot be mended: without memory the process ends.
+void ApplyTo(IndexedColumn& column, Lsn lsn, absl::string_view key,
+             absl::string_view vector_bytes) noexcept {
+  column.Apply(lsn, key, vector_bytes);
+}
+
+}  // namespace
 
 IndexSlot::Ready IndexSlot::ready() const {
   absl::MutexLock lock(&mutex_);
@@ -32,7 +42,7 @@ void IndexSlot::Apply(Lsn lsn, absl::string_view key, absl::string_view row) {
     column = ready_.column;
     if (building_) pending_.push_back({lsn, std::string(key), std::string(vector_bytes)});
   }
-  if (column != nullptr) column->Apply(lsn, key, vector_bytes);
+  if (column != nullptr) ApplyTo(*column, lsn, key, vector_bytes);
 }
 
 absl::Status IndexSlot::Load(const SegmentFile& file, absl::string_view bytes,
@@ -54,7 +64,7 @@ absl::Status IndexSlot::Load(const SegmentFile& file, absl::string_view bytes,
   std::string row;
   for (const auto& [lsn, key] : changes) {
     KYRO_ASSIGN_OR_RETURN(const Lsn found, space.Get(key, visible, &row));
-    column->Apply(lsn, key, found > 0 ? VectorOf(row) : absl::string_view());
+    ApplyTo(*column, lsn, key, found > 0 ? VectorOf(row) : absl::string_view());
   }
   absl::MutexLock lock(&mutex_);
   persisted_ = file;
@@ -89,28 +99,24 @@ absl::Status IndexSlot::Build(
     // the same which commit wrote them.
     for (; rows->Valid(); rows->Next()) {
       const absl::string_view vector_bytes = VectorOf(rows->value());
-      if (!vector_bytes.empty()) column->Apply(view.snapshot, rows->key(), vector_bytes);
+      if (!vector_bytes.empty()) ApplyTo(*column, view.snapshot, rows->key(), vector_bytes);
     }
     KYRO_RETURN_IF_ERROR(rows->status());
     return column;
   };
-  absl::StatusOr<std::shared_ptr<IndexedColumn>> column = build();
-  if (!column.ok()) {
-    views.Release(view);
-    return column.status();
-  }
+  // Held to the end, so that no merge drops a delete that this index has yet to see.
+  const absl::Cleanup release = [&] { views.Release(view); };
+  KYRO_ASSIGN_OR_RETURN(const std::shared_ptr<IndexedColumn> column, build());
   run_exclusive([&] {
     absl::MutexLock lock(&mutex_);
     for (const Pending& change : pending_) {
-      if (change.lsn > view.snapshot) (*column)->Apply(change.lsn, change.key, change.vector_bytes);
+      if (change.lsn > view.snapshot) ApplyTo(*column, change.lsn, change.key, change.vector_bytes);
     }
     pending_.clear();
     building_ = false;
-    ready_ = {.column = *column, .ready_lsn = view.snapshot};
+    ready_ = {.column = column, .ready_lsn = view.snapshot};
     persisted_change_count_ = 0;
   });
-  // Held until now, so that no merge has dropped a delete that this index had yet to see.
-  views.Release(view);
   return absl::OkStatus();
 }
 

@@ -150,13 +150,16 @@ void Maintenance::RunFlusher() {
     }
     const auto write_buffer = static_cast<uint64_t>(context_.write_buffer_bytes->value());
     const auto retained = static_cast<uint64_t>(context_.log_retention_bytes->value());
-    absl::Status status = context_.checkpointer->ReleaseDropped();
-    // The log counts too: dropped tables leave no memtable but long segments.
-    if (MemtableBytes() >= write_buffer ||
-        context_.log->size_bytes() > retained + 2 * kStallFactor * write_buffer) {
-      status = context_.checkpointer->Checkpoint(/*save_all_segments=*/false);
-      large_.store(MemtableBytes() >= write_buffer, std::memory_order_relaxed);
-    }
+    const absl::Status status = CatchOutOfMemory([&] {
+      absl::Status done = context_.checkpointer->ReleaseDropped();
+      // The log counts too: dropped tables leave no memtable but long segments.
+      if (MemtableBytes() >= write_buffer ||
+          context_.log->size_bytes() > retained + 2 * kStallFactor * write_buffer) {
+        done = context_.checkpointer->Checkpoint(/*save_all_segments=*/false);
+        large_.store(MemtableBytes() >= write_buffer, std::memory_order_relaxed);
+      }
+      return done;
+    });
     absl::MutexLock lock(&mutex_);
     flush_status_ = status;
     room_.SignalAll();
@@ -174,9 +177,11 @@ void Maintenance::RunMerger() {
         return;
       }
     }
-    status = context_.checkpointer->CompactWhereNeeded(
-        static_cast<size_t>(context_.run_count_max->value()),
-        static_cast<uint64_t>(context_.compaction_dead_percent->value()));
+    status = CatchOutOfMemory([&] {
+      return context_.checkpointer->CompactWhereNeeded(
+          static_cast<size_t>(context_.run_count_max->value()),
+          static_cast<uint64_t>(context_.compaction_dead_percent->value()));
+    });
   }
 }
 
@@ -204,9 +209,12 @@ absl::StatusOr<bool> Maintenance::IndexSome(uint64_t count_max) {
     }
     const IndexSlot::Ready ready = slot.ready();
     if (ready.column == nullptr) return absl::OkStatus();
-    KYRO_ASSIGN_OR_RETURN(const uint64_t moved,
-                          ready.column->Absorb(count_max, context_.views->Oldest()));
-    worked = worked || moved > 0;
+    const absl::StatusOr<uint64_t> moved =
+        ready.column->Absorb(count_max, context_.views->Oldest());
+    // A graph that ran out of memory takes no more vectors; the tail answers for them meanwhile.
+    if (absl::IsResourceExhausted(moved.status())) run_exclusive([&] { slot.StartBuild(); });
+    KYRO_RETURN_IF_ERROR(moved.status());
+    worked = worked || *moved > 0;
     tail_count += ready.column->tail_count();
     const uint64_t dead = ready.column->dead_count();
     if (dead > kRebuildDeadMin && dead > ready.column->graph_count()) {
@@ -217,7 +225,7 @@ absl::StatusOr<bool> Maintenance::IndexSome(uint64_t count_max) {
   };
   // One index that fails does not keep the others waiting.
   for (const auto& slot : context_.indexes->All()) {
-    const absl::Status status = index(*slot);
+    const absl::Status status = CatchOutOfMemory([&] { return index(*slot); });
     if (first.ok()) first = status;
   }
   tail_count_.Set(static_cast<int64_t>(tail_count));
@@ -236,7 +244,7 @@ void Maintenance::RunIndexer() {
       absl::MutexLock lock(&mutex_);
       if (stopping_) return;
     }
-    const absl::StatusOr<bool> worked = IndexSome(kAbsorbBatch);
+    const absl::StatusOr<bool> worked = CatchOutOfMemory([&] { return IndexSome(kAbsorbBatch); });
     if (!worked.ok()) index_failures_.Add();
     if (worked.value_or(false)) continue;
     absl::MutexLock lock(&mutex_);

@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <new>
 #include <string>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "engine/base/status.h"
 #include "engine/core/transaction_impl.h"
@@ -64,7 +65,7 @@ double DistanceOf(Metric metric, std::span<const float> query, absl::string_view
 }  // namespace
 
 absl::StatusOr<NearestAnswer> TransactionImpl::Nearest(const NearestRequest& request,
-                                                       RowFilter filter) {
+                                                       RowFilter filter) try {
   KYRO_RETURN_IF_ERROR(CheckOpen());
   KYRO_ASSIGN_OR_RETURN(const std::shared_ptr<const TableSchema> table, Table(request.table));
   const auto index = std::find_if(table->indexes.begin(), table->indexes.end(),
@@ -143,7 +144,7 @@ absl::StatusOr<NearestAnswer> TransactionImpl::Nearest(const NearestRequest& req
 
   const uint64_t total = ready.column->graph_count() + ready.column->tail_count();
   size_t wanted = std::min<uint64_t>(request.limit, total + 1) + own_count;
-  absl::flat_hash_set<std::string> seen;
+  std::unordered_set<std::string> seen;
   std::string row;
   size_t passed = 0;
   for (;;) {
@@ -177,6 +178,8 @@ absl::StatusOr<NearestAnswer> TransactionImpl::Nearest(const NearestRequest& req
   statistics.plan = "graph + tail";
   answer.neighbors = ranking.Take();
   return answer;
+} catch (const std::bad_alloc&) {
+  return FailRead();
 }
 
 }  // namespace kyrodb::engine

@@ -1,8 +1,11 @@
 #include "engine/core/read_set.h"
 
 #include <algorithm>
+#include <new>
 #include <optional>
 #include <utility>
+
+#include "engine/base/status.h"
 
 namespace kyrodb::engine {
 namespace {
@@ -41,15 +44,19 @@ class TrackingIterator final : public Iterator {
     Note();
   }
 
-  bool Valid() const override { return iterator_->Valid(); }
+  bool Valid() const override { return failed_.ok() && iterator_->Valid(); }
   void Next() override {
     iterator_->Next();
-    Note();
+    try {
+      Note();
+    } catch (const std::bad_alloc&) {
+      failed_ = OutOfMemoryError();  // what cannot be remembered is not given
+    }
   }
   absl::string_view key() const override { return iterator_->key(); }
   absl::string_view value() const override { return iterator_->value(); }
   Lsn lsn() const override { return iterator_->lsn(); }
-  absl::Status status() const override { return iterator_->status(); }
+  absl::Status status() const override { return failed_.ok() ? iterator_->status() : failed_; }
 
  private:
   void Note() {
@@ -68,6 +75,7 @@ class TrackingIterator final : public Iterator {
   const KeyRange range_;
   const bool reverse_;
   const std::unique_ptr<Iterator> iterator_;
+  absl::Status failed_;
 };
 
 void ReadSet::Charge(SpaceReads& reads, uint64_t bytes) {
@@ -79,7 +87,7 @@ void ReadSet::AddKey(ObjectId space, absl::string_view key) {
   if (everything_) return;
   SpaceReads& reads = spaces_[space];
   if (!reads.ranges.empty() && FindRange(reads.ranges, key) != reads.ranges.end()) return;
-  if (!reads.keys.emplace(key).second) return;
+  if (reads.keys.contains(key) || !reads.keys.emplace(key).second) return;
   Charge(reads, key.size() + kKeyOverhead);
   if (bytes_ > bytes_max_) Coarsen();
 }

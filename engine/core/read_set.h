@@ -4,11 +4,12 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "absl/container/btree_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/string_view.h"
+#include "engine/base/string_hash.h"
 #include "engine/iterator.h"
 #include "engine/schema.h"
 
@@ -24,7 +25,7 @@ class ReadSet {
   // Disjoint ranges by their begin, with their end; an empty end is no upper end.
   using Ranges = absl::btree_map<std::string, std::string>;
   struct SpaceReads {
-    absl::flat_hash_set<std::string> keys;
+    std::unordered_set<std::string, StringHash, StringEqual> keys;
     Ranges ranges;
     uint64_t bytes = 0;
   };

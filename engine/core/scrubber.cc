@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <new>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -81,7 +82,12 @@ void Scrubber::RunThread() {
       const auto stopping = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_; };
       if (mutex_.AwaitWithTimeout(absl::Condition(&stopping), std::min(wait, kLookPeriod))) return;
     }
-    wait = Step();
+    try {
+      wait = Step();
+    } catch (const std::bad_alloc&) {
+      failures_.Add();
+      wait = kLookPeriod;
+    }
   }
 }
 

@@ -6,9 +6,10 @@ namespace kyrodb::engine {
 
 std::shared_ptr<KeySpace> SpaceTable::GetOrCreate(ObjectId id) {
   absl::MutexLock lock(&mutex_);
-  Slot& slot = slots_[id];
-  if (slot.space == nullptr) slot.space = std::make_shared<KeySpace>(id, context_);
-  return slot.space;
+  if (const auto it = slots_.find(id); it != slots_.end()) return it->second.space;
+  auto space = std::make_shared<KeySpace>(id, context_);
+  slots_[id].space = space;
+  return space;
 }
 
 void SpaceTable::Insert(std::shared_ptr<KeySpace> space) {

@@ -1,8 +1,12 @@
 #include "engine/core/transaction_impl.h"
 
 #include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <new>
+#include <set>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "engine/base/coding.h"
 #include "engine/base/status.h"
@@ -34,7 +38,7 @@ absl::Status CheckSchema(const TableSchema& schema) {
                                                      schema.columns.size(),
                                                      " columns, the limit is ", kColumnCountMax));
   }
-  absl::flat_hash_set<absl::string_view> names;
+  std::set<absl::string_view> names;
   for (const ColumnSchema& column : schema.columns) {
     KYRO_RETURN_IF_ERROR(CheckName("column", column.name));
     if (!names.insert(column.name).second) {
@@ -47,7 +51,7 @@ absl::Status CheckSchema(const TableSchema& schema) {
                        " dimensions, the limit is ", kVectorDimensionsMax));
     }
   }
-  absl::flat_hash_set<uint32_t> key_columns;
+  std::set<uint32_t> key_columns;
   for (const uint32_t ordinal : schema.primary_key) {
     if (ordinal >= schema.columns.size() || !key_columns.insert(ordinal).second) {
       return absl::InvalidArgumentError(absl::StrCat("primary key of table \"", schema.name,
@@ -70,7 +74,7 @@ absl::Status CheckZOrder(const TableSchema& table, IndexSchema* index) {
         "index \"", index->name, "\" has ", index->columns.size(), " columns, method zorder takes ",
         kZOrderColumnsMin, " to ", kZOrderColumnsMax));
   }
-  absl::flat_hash_set<uint32_t> ordinals;
+  std::set<uint32_t> ordinals;
   for (const uint32_t ordinal : index->columns) {
     if (ordinal >= table.columns.size() || !ordinals.insert(ordinal).second) {
       return absl::InvalidArgumentError(absl::StrCat("index \"", index->name,
@@ -104,7 +108,53 @@ absl::Status CheckIndex(const TableSchema& table, IndexSchema* index) {
   return IndexedColumn::Create(*index, table.columns[index->column].type.dimensions).status();
 }
 
+// `Begin` cannot say that memory is short: the transaction that it gives must. So a few have a
+// place set aside.
+class EmergencyPlaces {
+ public:
+  // Null when every place is taken.
+  void* Take() {
+    for (Place& place : places_) {
+      if (!place.is_taken.exchange(true)) return place.bytes.data();
+    }
+    return nullptr;
+  }
+  // False when it is no place of these.
+  bool GiveBack(const void* memory) {
+    for (Place& place : places_) {
+      if (memory != place.bytes.data()) continue;
+      place.is_taken.store(false);
+      return true;
+    }
+    return false;
+  }
+
+ private:
+  struct Place {
+    std::atomic<bool> is_taken{false};
+    alignas(TransactionImpl) std::array<std::byte, sizeof(TransactionImpl)> bytes;
+  };
+  std::array<Place, 16> places_;
+};
+
+EmergencyPlaces& Places() {
+  static EmergencyPlaces places;
+  return places;
+}
+
 }  // namespace
+
+// Ends the process when there is neither memory nor a place.
+void* TransactionImpl::operator new(size_t size) noexcept {
+  void* memory = ::operator new(size, std::nothrow);
+  if (memory == nullptr) memory = Places().Take();
+  KYRO_CHECK(memory != nullptr);
+  return memory;
+}
+
+void TransactionImpl::operator delete(void* memory) {
+  if (!Places().GiveBack(memory)) ::operator delete(memory);
+}
 
 TransactionImpl::TransactionImpl(const TransactionContext* context, IsolationLevel isolation)
     : context_(context) {
@@ -113,14 +163,32 @@ TransactionImpl::TransactionImpl(const TransactionContext* context, IsolationLev
     // Before the snapshot, so that the history has all that comes after it.
     context_->history->AddReader();
   }
-  view_ = context_->views->Acquire();
+  try {
+    view_ = context_->views->Acquire();
+    has_view_ = true;
+  } catch (const std::bad_alloc&) {
+    // It refuses everything, but its definitions can be looked at.
+    failed_ = OutOfMemoryError();
+    view_ = {.snapshot = context->views->visible(), .catalog = context->views->catalog()};
+  }
   catalog_ = view_.catalog;
 }
 
 TransactionImpl::~TransactionImpl() { Rollback(); }
 
 absl::Status TransactionImpl::CheckOpen() const {
-  return open_ ? absl::OkStatus() : absl::FailedPreconditionError("transaction has already ended");
+  if (!open_) return absl::FailedPreconditionError("transaction has already ended");
+  return failed_;
+}
+
+absl::Status TransactionImpl::Fail() {
+  failed_ = OutOfMemoryError();
+  return failed_;
+}
+
+absl::Status TransactionImpl::FailRead() {
+  // Such a read changes what the transaction will write, or what it must remember.
+  return writes_.has_pending() || reads_.has_value() ? Fail() : OutOfMemoryError();
 }
 
 std::shared_ptr<const Catalog> TransactionImpl::catalog() const {
@@ -153,7 +221,7 @@ absl::StatusOr<const KeySpace*> TransactionImpl::ReadSpace(ObjectId space) {
 }
 
 absl::StatusOr<bool> TransactionImpl::Get(ObjectId space, absl::string_view key,
-                                          std::string* value) {
+                                          std::string* value) try {
   KYRO_RETURN_IF_ERROR(CheckOpen());
   KYRO_ASSIGN_OR_RETURN(const KeySpace* committed, ReadSpace(space));
   if (!writes_.empty()) {
@@ -169,19 +237,23 @@ absl::StatusOr<bool> TransactionImpl::Get(ObjectId space, absl::string_view key,
   if (reads_.has_value()) reads_->AddKey(space, key);
   KYRO_ASSIGN_OR_RETURN(const Lsn lsn, committed->Get(key, view_.snapshot, value, view_.now));
   return lsn > 0;
+} catch (const std::bad_alloc&) {
+  return FailRead();
 }
 
 absl::StatusOr<std::optional<std::string>> TransactionImpl::Get(ObjectId space,
-                                                                absl::string_view key) {
+                                                                absl::string_view key) try {
   std::string value;
   KYRO_ASSIGN_OR_RETURN(const bool found, Get(space, key, &value));
   if (!found) return std::nullopt;
   return value;
+} catch (const std::bad_alloc&) {
+  return FailRead();
 }
 
 absl::StatusOr<std::unique_ptr<Iterator>> TransactionImpl::Scan(ObjectId space,
                                                                 const KeyRange& range,
-                                                                const ScanOptions& options) {
+                                                                const ScanOptions& options) try {
   KYRO_RETURN_IF_ERROR(CheckOpen());
   KYRO_ASSIGN_OR_RETURN(const std::shared_ptr<KeySpace> committed, CommittedSpace(space));
   std::unique_ptr<Iterator> iterator =
@@ -197,6 +269,8 @@ absl::StatusOr<std::unique_ptr<Iterator>> TransactionImpl::Scan(ObjectId space,
   }
   if (!reads_.has_value() || !is_committed) return iterator;
   return reads_->Track(space, range, options, std::move(iterator));
+} catch (const std::bad_alloc&) {
+  return FailRead();
 }
 
 absl::Status TransactionImpl::CheckWritable(ObjectId space, absl::string_view key,
@@ -236,7 +310,7 @@ Write MakePut(absl::string_view value, const PutOptions& options) {
 }  // namespace
 
 absl::StatusOr<std::optional<Versioned>> TransactionImpl::GetVersioned(ObjectId space,
-                                                                       absl::string_view key) {
+                                                                       absl::string_view key) try {
   KYRO_RETURN_IF_ERROR(CheckOpen());
   KYRO_ASSIGN_OR_RETURN(const KeySpace* committed, ReadSpace(space));
   KYRO_ASSIGN_OR_RETURN(const Write* write, OwnWrite(space, key));
@@ -253,10 +327,12 @@ absl::StatusOr<std::optional<Versioned>> TransactionImpl::GetVersioned(ObjectId 
                                                   &found.expires_at_micros));
   if (found.lsn == 0) return std::nullopt;
   return found;
+} catch (const std::bad_alloc&) {
+  return FailRead();
 }
 
 absl::Status TransactionImpl::MultiGet(ObjectId space, std::span<const absl::string_view> keys,
-                                       std::vector<std::optional<std::string>>* values) {
+                                       std::vector<std::optional<std::string>>* values) try {
   KYRO_RETURN_IF_ERROR(CheckOpen());
   KYRO_ASSIGN_OR_RETURN(const KeySpace* committed, ReadSpace(space));
   values->assign(keys.size(), std::nullopt);
@@ -285,6 +361,8 @@ absl::Status TransactionImpl::MultiGet(ObjectId space, std::span<const absl::str
       rest, view_.snapshot,
       [&](size_t index, Lsn lsn, absl::string_view value) { take(indexes[index], lsn, value); },
       view_.now);
+} catch (const std::bad_alloc&) {
+  return FailRead();
 }
 
 absl::StatusOr<const Write*> TransactionImpl::OwnWrite(ObjectId space, absl::string_view key) {
@@ -318,7 +396,7 @@ absl::Status TransactionImpl::ResolveMerges(ObjectId space, const KeyRange& rang
   return absl::OkStatus();
 }
 
-absl::Status TransactionImpl::PutRow(ObjectId space, absl::string_view key, Write write) {
+absl::Status TransactionImpl::PutRow(ObjectId space, absl::string_view key, Write write) try {
   if (space == kCatalogSpace) {
     return absl::InvalidArgumentError("the catalog's key space is written by definitions only");
   }
@@ -336,18 +414,24 @@ absl::Status TransactionImpl::PutRow(ObjectId space, absl::string_view key, Writ
   }
   writes_.Put(space, key, std::move(write));
   return absl::OkStatus();
+} catch (const std::bad_alloc&) {
+  return Fail();
 }
 
 absl::Status TransactionImpl::Put(ObjectId space, absl::string_view key, absl::string_view value,
-                                  const PutOptions& options) {
+                                  const PutOptions& options) try {
   return PutRow(space, key, MakePut(value, options));
+} catch (const std::bad_alloc&) {
+  return Fail();
 }
 
-absl::Status TransactionImpl::Delete(ObjectId space, absl::string_view key) {
+absl::Status TransactionImpl::Delete(ObjectId space, absl::string_view key) try {
   return PutRow(space, key, {.is_delete = true});
+} catch (const std::bad_alloc&) {
+  return Fail();
 }
 
-absl::StatusOr<uint64_t> TransactionImpl::DeleteRange(ObjectId space, const KeyRange& range) {
+absl::StatusOr<uint64_t> TransactionImpl::DeleteRange(ObjectId space, const KeyRange& range) try {
   if (space == kCatalogSpace) {
     return absl::InvalidArgumentError("the catalog's key space is written by definitions only");
   }
@@ -367,6 +451,8 @@ absl::StatusOr<uint64_t> TransactionImpl::DeleteRange(ObjectId space, const KeyR
   }
   KYRO_RETURN_IF_ERROR(rows->status());
   return count;
+} catch (const std::bad_alloc&) {
+  return Fail();
 }
 
 absl::Status TransactionImpl::CheckDeletedRanges(Lsn* checked_lsn) const {
@@ -390,7 +476,7 @@ absl::Status TransactionImpl::CheckDeletedRanges(Lsn* checked_lsn) const {
 }
 
 absl::Status TransactionImpl::PutRowIf(ObjectId space, absl::string_view key,
-                                       const Expectation& expected, Write write) {
+                                       const Expectation& expected, Write write) try {
   if (space == kCatalogSpace) {
     return absl::InvalidArgumentError("the catalog's key space is written by definitions only");
   }
@@ -414,21 +500,27 @@ absl::Status TransactionImpl::PutRowIf(ObjectId space, absl::string_view key,
   KYRO_RETURN_IF_ERROR(MaintainEntries(space, key, write));
   writes_.Put(space, key, std::move(write));
   return absl::OkStatus();
+} catch (const std::bad_alloc&) {
+  return Fail();
 }
 
 absl::Status TransactionImpl::PutIf(ObjectId space, absl::string_view key,
                                     const Expectation& expected, absl::string_view value,
-                                    const PutOptions& options) {
+                                    const PutOptions& options) try {
   return PutRowIf(space, key, expected, MakePut(value, options));
+} catch (const std::bad_alloc&) {
+  return Fail();
 }
 
 absl::Status TransactionImpl::DeleteIf(ObjectId space, absl::string_view key,
-                                       const Expectation& expected) {
+                                       const Expectation& expected) try {
   return PutRowIf(space, key, expected, {.is_delete = true});
+} catch (const std::bad_alloc&) {
+  return Fail();
 }
 
 absl::Status TransactionImpl::Merge(ObjectId space, absl::string_view key, MergeOperator op,
-                                    absl::string_view operand) {
+                                    absl::string_view operand) try {
   if (space == kCatalogSpace) {
     return absl::InvalidArgumentError("the catalog's key space is written by definitions only");
   }
@@ -470,6 +562,8 @@ absl::Status TransactionImpl::Merge(ObjectId space, absl::string_view key, Merge
   write.pending = own->pending;
   writes_.Put(space, key, std::move(write));
   return absl::OkStatus();
+} catch (const std::bad_alloc&) {
+  return Fail();
 }
 
 absl::Status TransactionImpl::PutCatalog(absl::string_view key, absl::string_view value) {
@@ -504,7 +598,7 @@ absl::Status TransactionImpl::PutTable(TableSchema schema) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<ObjectId> TransactionImpl::CreateTable(TableSchema schema) {
+absl::StatusOr<ObjectId> TransactionImpl::CreateTable(TableSchema schema) try {
   KYRO_RETURN_IF_ERROR(CheckSchema(schema));
   if (catalog_->FindTable(schema.name) != nullptr ||
       catalog_->FindIndexOwner(schema.name) != nullptr) {
@@ -520,9 +614,11 @@ absl::StatusOr<ObjectId> TransactionImpl::CreateTable(TableSchema schema) {
   const ObjectId id = schema.id;
   KYRO_RETURN_IF_ERROR(PutTable(std::move(schema)));
   return id;
+} catch (const std::bad_alloc&) {
+  return Fail();
 }
 
-absl::Status TransactionImpl::DropTable(ObjectId table) {
+absl::Status TransactionImpl::DropTable(ObjectId table) try {
   KYRO_RETURN_IF_ERROR(CheckOpen());
   KYRO_RETURN_IF_ERROR(Table(table).status());
   RememberCatalog();
@@ -531,9 +627,11 @@ absl::Status TransactionImpl::DropTable(ObjectId table) {
   writes_.Put(kCatalogSpace, TableKey(table), {.is_delete = true, .value = {}});
   catalog_ = std::make_shared<const Catalog>(catalog_->Without(table));
   return absl::OkStatus();
+} catch (const std::bad_alloc&) {
+  return Fail();
 }
 
-absl::StatusOr<ObjectId> TransactionImpl::CreateIndex(ObjectId table, IndexSchema index) {
+absl::StatusOr<ObjectId> TransactionImpl::CreateIndex(ObjectId table, IndexSchema index) try {
   KYRO_RETURN_IF_ERROR(CheckOpen());
   KYRO_ASSIGN_OR_RETURN(const std::shared_ptr<const TableSchema> schema, Table(table));
   KYRO_RETURN_IF_ERROR(CheckName("index", index.name));
@@ -554,9 +652,11 @@ absl::StatusOr<ObjectId> TransactionImpl::CreateIndex(ObjectId table, IndexSchem
   KYRO_RETURN_IF_ERROR(PutTable(std::move(next)));
   if (index.is_zorder()) KYRO_RETURN_IF_ERROR(BeginEntries(table, index));
   return index.id;
+} catch (const std::bad_alloc&) {
+  return Fail();
 }
 
-absl::Status TransactionImpl::DropIndex(ObjectId table, ObjectId index) {
+absl::Status TransactionImpl::DropIndex(ObjectId table, ObjectId index) try {
   KYRO_RETURN_IF_ERROR(CheckOpen());
   KYRO_ASSIGN_OR_RETURN(const std::shared_ptr<const TableSchema> schema, Table(table));
   TableSchema next = *schema;
@@ -572,31 +672,44 @@ absl::Status TransactionImpl::DropIndex(ObjectId table, ObjectId index) {
   RememberCatalog();
   KYRO_RETURN_IF_ERROR(NextObjectId().status());
   return PutTable(std::move(next));
+} catch (const std::bad_alloc&) {
+  return Fail();
 }
 
-void TransactionImpl::RollbackTo(Mark mark) {
+void TransactionImpl::RollbackTo(Mark mark) try {
   writes_.RollbackTo(mark);
   while (!catalog_history_.empty() && catalog_history_.back().first >= mark) {
     catalog_ = std::move(catalog_history_.back().second);
     catalog_history_.pop_back();
   }
+} catch (const std::bad_alloc&) {
+  Fail().IgnoreError();
 }
 
 absl::StatusOr<CommitInfo> TransactionImpl::Commit() {
-  KYRO_RETURN_IF_ERROR(CheckOpen());
+  if (!open_) return CheckOpen();
   absl::StatusOr<CommitInfo> info = CommitInfo{};
-  if (!writes_.empty()) {
-    if (reads_.has_value()) reads_->Settle();
-    Lsn checked_lsn = view_.snapshot;
-    const absl::Status checked =
-        deleted_.has_value() ? CheckDeletedRanges(&checked_lsn) : absl::OkStatus();
-    info = checked.ok() ? context_->commit(view_.snapshot, view_.catalog, writes_,
-                                           reads_.has_value() ? &*reads_ : nullptr,
-                                           deleted_.has_value() ? &*deleted_ : nullptr, checked_lsn)
-                        : absl::StatusOr<CommitInfo>(checked);
+  if (!failed_.ok()) {
+    info = failed_;
+  } else if (!writes_.empty()) {
+    try {
+      info = CommitWrites();
+    } catch (const std::bad_alloc&) {
+      // Before the log had it: behind that nothing is thrown (wal/log.h).
+      info = OutOfMemoryError();
+    }
   }
   End();
   return info;
+}
+
+absl::StatusOr<CommitInfo> TransactionImpl::CommitWrites() {
+  if (reads_.has_value()) reads_->Settle();
+  Lsn checked_lsn = view_.snapshot;
+  if (deleted_.has_value()) KYRO_RETURN_IF_ERROR(CheckDeletedRanges(&checked_lsn));
+  return context_->commit(view_.snapshot, view_.catalog, writes_,
+                          reads_.has_value() ? &*reads_ : nullptr,
+                          deleted_.has_value() ? &*deleted_ : nullptr, checked_lsn);
 }
 
 void TransactionImpl::Rollback() {
@@ -605,7 +718,7 @@ void TransactionImpl::Rollback() {
 
 void TransactionImpl::End() {
   open_ = false;
-  context_->views->Release(view_);
+  if (has_view_) context_->views->Release(view_);
   if (reads_.has_value()) context_->history->RemoveReader();
   reads_.reset();
   if (deleted_.has_value()) context_->history->RemoveReader();

@@ -37,8 +37,13 @@ struct TransactionContext {
       commit;
 };
 
+// Out of memory: a read fails alone, unless it is serializable or works out a merge; after anything
+// else has failed so, the writes may be incomplete, and the transaction can only be ended.
 class TransactionImpl final : public Transaction {
  public:
+  // Without memory for the transaction or its snapshot one is made that refuses everything.
+  static void* operator new(size_t size) noexcept;
+  static void operator delete(void* memory);
   TransactionImpl(const TransactionContext* context, IsolationLevel isolation);
   ~TransactionImpl() override;
   TransactionImpl(const TransactionImpl&) = delete;
@@ -86,6 +91,11 @@ class TransactionImpl final : public Transaction {
 
  private:
   absl::Status CheckOpen() const;
+  // There was no memory: marks the transaction as failed.
+  absl::Status Fail();
+  // The same for a read, which may fail alone.
+  absl::Status FailRead();
+  absl::StatusOr<CommitInfo> CommitWrites();
   // `ResourceExhausted` when the transaction may not write so many bytes more.
   absl::Status CheckRoom(uint64_t bytes) const;
   absl::Status CheckWritable(ObjectId space, absl::string_view key, size_t value_bytes) const;
@@ -124,7 +134,9 @@ class TransactionImpl final : public Transaction {
   // Serializable: what was read. Mutable because looking at the definitions is reading, too.
   mutable std::optional<ReadSet> reads_;
   View view_;
+  bool has_view_ = false;
   bool open_ = true;
+  absl::Status failed_;  // OK, or that there was no memory
   std::shared_ptr<const Catalog> catalog_;
   WriteSet writes_;
   // What `DeleteRange` was asked for: nobody else may have written there.

@@ -47,7 +47,8 @@ void WriteSet::Put(ObjectId space, absl::string_view key, Write write) {
     undo.before = std::exchange(it->second, std::move(write));
   } else {
     size_bytes_ += key.size();
-    writes.emplace(undo.key, std::move(write));
+    // The key is made before: what a full node makes room for must not fail.
+    writes.emplace(std::string(undo.key), std::move(write));
   }
   undo_bytes_ += sizeof(Undo) + undo.key.size() + SizeOf(undo.before);
   undo_.push_back(std::move(undo));

@@ -14,11 +14,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "absl/container/btree_map.h"
-#include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -58,7 +58,7 @@ struct Write {
 };
 
 // What pending writes have come to, when the newest values are known.
-using ResolvedWrites = absl::flat_hash_map<const Write*, Write>;
+using ResolvedWrites = std::unordered_map<const Write*, Write>;
 
 using SpaceWrites = absl::btree_map<std::string, Write>;
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <new>
 
 namespace kyrodb::engine {
 namespace {
@@ -83,10 +84,11 @@ void BufferPool::NoteComplete(PageRegion* region) {
 void BufferPool::ChooseMode() {
   const bool fit = region_pages_ <= capacity_pages();
   if (fit == all_fit_) return;
+  // All memory first: nothing behind this fails.
+  if (fit) clock_.reserve(clock_.size() + leaving_.size());
   all_fit_ = fit;
   if (fit) {
     // What was on its way out stays after all.
-    clock_.reserve(clock_.size() + leaving_.size());
     for (const Leaving& leaving : leaving_) {
       leaving.page.region->states_[leaving.page.page].fetch_xor(
           PageRegion::kLeaving ^ PageRegion::kResident, std::memory_order_acq_rel);
@@ -196,14 +198,20 @@ void BufferPool::PassHand(uint64_t count) {
     std::atomic<uint32_t>& word = page.region->states_[page.page];
     uint32_t state = word.load(std::memory_order_relaxed);
     const uint32_t marks = state & ~PageRegion::kWatched;
-    if (marks == PageRegion::kResident &&
-        word.compare_exchange_strong(state, state ^ PageRegion::kResident ^ PageRegion::kLeaving,
-                                     std::memory_order_seq_cst)) {
-      leaving_.push_back({.page = page, .mark = 0});
-      clock_[hand_] = clock_.back();
-      clock_.pop_back();
-      --count;
-      continue;
+    if (marks == PageRegion::kResident) {
+      try {
+        leaving_.push_back({.page = page, .mark = 0});
+      } catch (const std::bad_alloc&) {
+        break;  // fewer leave, then
+      }
+      if (word.compare_exchange_strong(state, state ^ PageRegion::kResident ^ PageRegion::kLeaving,
+                                       std::memory_order_seq_cst)) {
+        clock_[hand_] = clock_.back();
+        clock_.pop_back();
+        --count;
+        continue;
+      }
+      leaving_.pop_back();
     }
     if (state < PageRegion::kPin) {
       word.fetch_and(~PageRegion::kReferenced, std::memory_order_relaxed);

@@ -9,10 +9,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <set>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/synchronization/mutex.h"
 #include "engine/base/epochs.h"
 #include "engine/base/metrics.h"
@@ -95,7 +95,7 @@ class BufferPool {
   std::atomic<uint64_t> next_region_id_{1};
 
   absl::Mutex mutex_;
-  absl::flat_hash_set<PageRegion*> regions_ ABSL_GUARDED_BY(mutex_);
+  std::set<PageRegion*> regions_ ABSL_GUARDED_BY(mutex_);
   uint64_t region_pages_ ABSL_GUARDED_BY(mutex_) = 0;
   bool all_fit_ ABSL_GUARDED_BY(mutex_) = true;
   // The clock: every page that is resident, and the hand.

@@ -79,7 +79,7 @@ std::shared_ptr<const SpaceVersion> KeySpace::version() const {
   return version_;
 }
 
-void KeySpace::SetVersion(std::shared_ptr<SpaceVersion> version) {
+void KeySpace::SetVersion(std::shared_ptr<SpaceVersion> version) noexcept {
   version->filters.clear();
   for (const auto& run : version->runs) version->filters.push_back(run->filter());
   std::shared_ptr<const SpaceVersion> old = std::move(version);
@@ -394,7 +394,7 @@ absl::StatusOr<std::shared_ptr<const Run>> KeySpace::WriteFlush(
 }
 
 void KeySpace::InstallFlush(std::shared_ptr<const Run> run,
-                            std::span<const std::shared_ptr<const MemTable>> frozen) {
+                            std::span<const std::shared_ptr<const MemTable>> frozen) noexcept {
   absl::MutexLock install(&install_mutex_);
   auto next = std::make_shared<SpaceVersion>(*version());
   Replace(&next->frozen, FindPart(next->frozen, frozen), frozen.size());
@@ -424,7 +424,7 @@ absl::StatusOr<std::shared_ptr<const Run>> KeySpace::WriteCompaction(
 }
 
 void KeySpace::InstallCompaction(std::shared_ptr<const Run> run,
-                                 std::span<const std::shared_ptr<const Run>> runs) {
+                                 std::span<const std::shared_ptr<const Run>> runs) noexcept {
   absl::MutexLock install(&install_mutex_);
   auto next = std::make_shared<SpaceVersion>(*version());
   const size_t begin = FindPart(next->runs, runs);
@@ -438,7 +438,7 @@ void KeySpace::InstallCompaction(std::shared_ptr<const Run> run,
   for (const auto& replaced : runs) replaced->MarkObsolete(&context_.obsolete_files);
 }
 
-void KeySpace::InstallLoad(std::shared_ptr<const Run> run) {
+void KeySpace::InstallLoad(std::shared_ptr<const Run> run) noexcept {
   absl::MutexLock install(&install_mutex_);
   auto next = std::make_shared<SpaceVersion>(*version());
   next->runs.insert(next->runs.begin(), std::move(run));

@@ -54,8 +54,8 @@ struct SpaceVersion {
 
 // A flush and a compaction are two steps each: `Write…` makes a file (long, does I/O, visible to
 // nobody), then the caller makes the manifest durable that names it, then `Install…` makes
-// it visible. Runs that a compaction replaced go to `StorageContext::obsolete_files` when their
-// last reader is done.
+// it visible; for want of memory it ends the process, for it cannot be left undone. Runs that a
+// compaction replaced go to `StorageContext::obsolete_files` when their last reader is done.
 //
 // Errors:         reads give `DataLoss` naming file and offset when a block that is needed is
 //                 damaged, `Unavailable` when the disk fails.
@@ -121,7 +121,7 @@ class KeySpace {
       uint64_t file_number, const RetentionPolicy& policy) const;
   // Puts `run` (null: nothing) in the place of `frozen`.
   void InstallFlush(std::shared_ptr<const Run> run,
-                    std::span<const std::shared_ptr<const MemTable>> frozen);
+                    std::span<const std::shared_ptr<const MemTable>> frozen) noexcept;
 
   // Merges `runs`, neighbours in the current version, from new to old, into one. Null when nothing
   // in them has to be kept; no file is left then.
@@ -129,10 +129,10 @@ class KeySpace {
       std::span<const std::shared_ptr<const Run>> runs, absl::string_view path,
       uint64_t file_number, const RetentionPolicy& policy) const;
   void InstallCompaction(std::shared_ptr<const Run> run,
-                         std::span<const std::shared_ptr<const Run>> runs);
+                         std::span<const std::shared_ptr<const Run>> runs) noexcept;
 
   // Puts a run that was written elsewhere before all runs. No memtable may hold a key of it.
-  void InstallLoad(std::shared_ptr<const Run> run);
+  void InstallLoad(std::shared_ptr<const Run> run) noexcept;
 
   // Marks every run for removal: the key space was dropped.
   void MarkAllObsolete();
@@ -151,7 +151,7 @@ class KeySpace {
 
  private:
   // The version before is given up when its last reader has left.
-  void SetVersion(std::shared_ptr<SpaceVersion> version) ABSL_LOCKS_EXCLUDED(mutex_);
+  void SetVersion(std::shared_ptr<SpaceVersion> version) noexcept ABSL_LOCKS_EXCLUDED(mutex_);
   // What the memtables say; false when they do not know the key. Inside of the epochs.
   static bool LookInMemory(const SpaceVersion& version, const KeyProbe& probe, Lsn snapshot,
                            QuickFind* find);

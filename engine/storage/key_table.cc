@@ -34,6 +34,8 @@ void KeyTable::Grow() {
   const Slots* old = slots_.load(std::memory_order_relaxed);
   const uint64_t bucket_count = old == nullptr ? kBucketCountMin : 2 * (old->bucket_mask + 1);
   const uint64_t slot_count = bucket_count * kBucketSlots;
+  // All memory first: nothing behind this fails.
+  generations_.reserve(generations_.size() + 1);
   auto slots = std::make_unique<Slots>();
   slots->shift = 64 - __builtin_ctzll(bucket_count);
   slots->bucket_mask = bucket_count - 1;

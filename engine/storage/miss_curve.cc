@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <new>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/hash/hash.h"
@@ -43,8 +44,14 @@ void MissCurve::Use(const Page& page) {
     stack_.splice(stack_.begin(), stack_, node);
     node->zone = 0;
   } else {
-    stack_.push_front({.page = page, .zone = 0});
-    nodes_.emplace(page, stack_.begin());
+    Stack node;
+    try {
+      node.push_front({.page = page, .zone = 0});
+      nodes_.emplace(page, node.begin());
+    } catch (const std::bad_alloc&) {
+      return;  // it only counts
+    }
+    stack_.splice(stack_.begin(), node);
   }
   if (last_[0] == stack_.end()) last_[0] = stack_.begin();
   for (size_t i = 0; i < zone && i < kPercents.size(); ++i) {

@@ -9,10 +9,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <list>
+#include <unordered_map>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_map.h"
+#include "absl/hash/hash.h"
 #include "absl/synchronization/mutex.h"
 #include "engine/base/metrics.h"
 
@@ -62,7 +63,8 @@ class MissCurve {
   // have.
   std::array<Stack::iterator, kPercents.size()> last_ ABSL_GUARDED_BY(mutex_);
   std::array<uint64_t, kPercents.size()> count_ ABSL_GUARDED_BY(mutex_) = {};
-  absl::flat_hash_map<Page, Stack::iterator> nodes_ ABSL_GUARDED_BY(mutex_);
+  // The standard's table stays whole when memory runs out, which Abseil's do not.
+  std::unordered_map<Page, Stack::iterator, absl::Hash<Page>> nodes_ ABSL_GUARDED_BY(mutex_);
   Counter& accesses_;
   std::array<Counter*, kPercents.size()> hits_;
 };

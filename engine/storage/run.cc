@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -53,7 +54,13 @@ Run::Run(std::string path, std::unique_ptr<RandomAccessFile> file, BufferPool& b
       lsn_base_(lsn_base) {}
 
 Run::~Run() {
-  if (ObsoleteFiles* files = obsolete_.load(); files != nullptr) files->Add(path_);
+  ObsoleteFiles* const files = obsolete_.load();
+  if (files == nullptr) return;
+  try {
+    files->Add(path_);
+  } catch (const std::bad_alloc&) {
+    // The next open removes it: no manifest names it.
+  }
 }
 
 absl::Status Run::Damaged(uint64_t offset, absl::string_view what) const {

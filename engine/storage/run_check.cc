@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cstring>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_format.h"
 #include "engine/base/crc32c.h"
@@ -383,7 +383,7 @@ class RunChecker {
   const absl::FunctionRef<void(const absl::Status&)> found_;
   RunReader reader_;
   RunCheckCounts counts_;
-  absl::flat_hash_set<std::string> told_;
+  std::set<std::string> told_;
   uint64_t lost_ = 0;
   // By row; none where the record cannot be read.
   std::vector<std::optional<uint64_t>> hashes_;

@@ -69,7 +69,7 @@ RunWriter::~RunWriter() {
   if (finished_) return;
   file_.reset();
   // What cannot be removed is collected at the next open: no manifest names it.
-  file_system_.Remove(path_).IgnoreError();
+  CatchOutOfMemory([this] { return file_system_.Remove(path_); }).IgnoreError();
 }
 
 absl::Status RunWriter::Add(absl::string_view key, Lsn lsn, EntryKind kind,

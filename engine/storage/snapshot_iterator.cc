@@ -1,8 +1,11 @@
 #include "engine/storage/snapshot_iterator.h"
 
+#include <new>
 #include <optional>
 #include <string>
 #include <utility>
+
+#include "engine/base/status.h"
 
 namespace kyrodb::engine {
 namespace {
@@ -21,16 +24,18 @@ class SnapshotIterator : public Iterator {
   }
 
   bool Valid() const override { return valid_; }
-  void Next() override {
+  void Next() override try {
     SkipKey();
     FindVisible();
+  } catch (const std::bad_alloc&) {
+    Fail();
   }
   absl::string_view key() const override { return versions_->key(); }
   absl::string_view value() const override {
     return ValueOf(versions_->kind(), versions_->value());
   }
   Lsn lsn() const override { return versions_->lsn(); }
-  absl::Status status() const override { return versions_->status(); }
+  absl::Status status() const override { return failed_.ok() ? versions_->status() : failed_; }
 
  private:
   // Steps over the current version and the older ones of its key.
@@ -57,11 +62,18 @@ class SnapshotIterator : public Iterator {
     }
   }
 
+  // Where `versions_` stands is unknown then.
+  void Fail() {
+    failed_ = OutOfMemoryError();
+    valid_ = false;
+  }
+
   const std::unique_ptr<InternalIterator> versions_;
   const KeyRange range_;
   const Lsn snapshot_;
   const WallMicros now_;
   bool valid_ = false;
+  absl::Status failed_;
   std::string skipped_key_;
 };
 
@@ -77,16 +89,18 @@ class ReverseSnapshotIterator : public Iterator {
   }
 
   bool Valid() const override { return valid_; }
-  void Next() override {
+  void Next() override try {
     versions_->PrevKey();
     FindVisible();
+  } catch (const std::bad_alloc&) {
+    Fail();
   }
   absl::string_view key() const override { return versions_->key(); }
   absl::string_view value() const override {
     return ValueOf(versions_->kind(), versions_->value());
   }
   Lsn lsn() const override { return versions_->lsn(); }
-  absl::Status status() const override { return versions_->status(); }
+  absl::Status status() const override { return failed_.ok() ? versions_->status() : failed_; }
 
  private:
   // From the newest version of a key to the one that the snapshot sees, or on to a lesser key.
@@ -118,11 +132,18 @@ class ReverseSnapshotIterator : public Iterator {
     return true;
   }
 
+  // Where `versions_` stands is unknown then.
+  void Fail() {
+    failed_ = OutOfMemoryError();
+    valid_ = false;
+  }
+
   const std::unique_ptr<InternalIterator> versions_;
   const KeyRange range_;
   const Lsn snapshot_;
   const WallMicros now_;
   bool valid_ = false;
+  absl::Status failed_;
   std::string key_;
 };
 

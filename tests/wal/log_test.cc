@@ -2,6 +2,10 @@
 // Method: short scripts over one log on an in-memory disk: open, append, crash, recover, compare.
 #include "wal/log.h"
 
+#include <new>
+#include <thread>
+#include <vector>
+
 #include "tests/wal/wal_fixture.h"
 
 namespace kyrodb::wal {
@@ -140,6 +144,68 @@ TEST_F(LogTest, ARefusedCommitGetsNoLsnAndIsNotApplied) {
   EXPECT_THAT(applied, testing::ElementsAre("1:a", "2:b"));
   Crash();
   EXPECT_EQ(Found(), "1:a 2:b");
+}
+
+// Memory runs out where it says.
+class StarvedRequest : public NotedRequest {
+ public:
+  enum Where { kPrepare, kApply };
+  explicit StarvedRequest(Where where) : NotedRequest("starved", nullptr), where_(where) {}
+  absl::Status Prepare(Lsn lsn, std::span<CommitRequest* const> unapplied) override {
+    if (where_ == kPrepare) throw std::bad_alloc();
+    return NotedRequest::Prepare(lsn, unapplied);
+  }
+  void Apply(Lsn) override { throw std::bad_alloc(); }
+
+ private:
+  const Where where_;
+};
+
+TEST_F(LogTest, ACommitWithoutMemoryIsRefusedAloneAndTheLogGoesOn) {
+  Open();
+  Append("a");
+  StarvedRequest starved(StarvedRequest::kPrepare);
+  EXPECT_THAT(log_->Commit(&starved).status(),
+              StatusIs(absl::StatusCode::kResourceExhausted, "out of memory"));
+  // From many threads, so that it also meets groups that others lead.
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([this, i] {
+      for (int j = 0; j < 50; ++j) {
+        if (i == 0) {
+          StarvedRequest request(StarvedRequest::kPrepare);
+          EXPECT_THAT(log_->Commit(&request).status(),
+                      StatusIs(absl::StatusCode::kResourceExhausted, "out of memory"));
+        } else {
+          EXPECT_TRUE(log_->Append("b").ok());
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(log_->last_lsn(), 151u);
+  bool ran = false;
+  log_->RunExclusive([&](Lsn) { ran = true; });
+  EXPECT_TRUE(ran);
+  // The caller hears of memory that ran out in its own function, and holds nobody up.
+  EXPECT_THROW(log_->RunExclusive([](Lsn) { throw std::bad_alloc(); }), std::bad_alloc);
+  EXPECT_EQ(Append("c"), 152u);
+}
+
+TEST_F(LogTest, ACommitThatCannotBeAppliedMakesTheLogReadOnlyAndIsThereAfterReopening) {
+  Open();
+  Append("a");
+  StarvedRequest starved(StarvedRequest::kApply);
+  EXPECT_THAT(log_->Commit(&starved).status(),
+              StatusIs(absl::StatusCode::kUnavailable, "outcome unknown"));
+  EXPECT_EQ(log_->last_lsn(), 1u) << "what is not applied is not visible";
+  EXPECT_THAT(log_->Append("b").status(),
+              StatusIs(absl::StatusCode::kFailedPrecondition, "out of memory"));
+  bool ran = false;
+  log_->RunExclusive([&](Lsn last_lsn) { ran = last_lsn == 1; });
+  EXPECT_TRUE(ran);
+  Crash();
+  EXPECT_EQ(Found(), "1:a 2:starved");
 }
 
 TEST_F(LogTest, FullModeSyncsBeforeItAnswers) {

@@ -242,7 +242,8 @@ std::optional<SegmentWriter::PendingSync> SegmentWriter::BeginSync() {
 // Neither the file nor its segment can change meanwhile: going on in another one begins with
 // `Sync`, which waits.
 absl::Status SegmentWriter::FinishSync(const PendingSync& pending) {
-  absl::Status status = pending.file->Sync();
+  // Whatever happens, nobody may wait for this for ever.
+  const absl::Status status = CatchOutOfMemory([&] { return pending.file->Sync(); });
   absl::MutexLock lock(&sync_mutex_);
   sync_pending_ = false;
   sync_failed_.Update(status);
