@@ -67,6 +67,11 @@ class BufferPool {
   void Remove(PageRegion* region) ABSL_LOCKS_EXCLUDED(mutex_);
   // How many pages may be loaded ahead without pushing another out.
   uint64_t RoomPages() const;
+  // Numbers the refusals of `PageRegion::Admit`: from 1 in 28 bits, past 0.
+  uint32_t CountRefusal() {
+    const uint32_t count = refused_.fetch_add(1, std::memory_order_relaxed) % (1u << 28);
+    return count == 0 ? 1 : count;
+  }
   // Counts `count` pages that are about to be loaded, and makes room for them.
   void Reserve(uint64_t count) ABSL_LOCKS_EXCLUDED(mutex_);
   // Of the reserved pages [begin, end), at most 32, those whose bit is set in `loaded` are there
@@ -93,6 +98,7 @@ class BufferPool {
   std::atomic<uint64_t> capacity_bytes_;
   std::atomic<uint64_t> used_pages_{0};  // also those that are loading or leaving
   std::atomic<uint64_t> next_region_id_{1};
+  std::atomic<uint32_t> refused_{1};
 
   absl::Mutex mutex_;
   std::set<PageRegion*> regions_ ABSL_GUARDED_BY(mutex_);

@@ -170,6 +170,11 @@ absl::StatusOr<Lsn> KeySpace::Get(absl::string_view key, Lsn snapshot, std::stri
         return TakeVisible(look.find.kind, look.find.lsn, look.find.value, now, value, expiry);
       }
     }
+    RecordPages pages;
+    if (look.from != nullptr && look.from->TryGetPastPool(probe, snapshot, &pages, &look.find)) {
+      if (look.find.outcome != QuickFind::Outcome::kFound) break;
+      return TakeVisible(look.find.kind, look.find.lsn, look.find.value, now, value, expiry);
+    }
     KYRO_ASSIGN_OR_RETURN(const bool again, LoadMissing(look));
     if (!again) break;
   }

@@ -131,6 +131,27 @@ absl::Status PageRegion::Pin(uint64_t begin, uint64_t end, PinnedPages* pinned) 
   return absl::OkStatus();
 }
 
+bool PageRegion::Admit(uint64_t begin, uint64_t end) {
+  if (pool_.RoomPages() >= end - begin) return true;
+  const uint32_t now = pool_.CountRefusal();
+  bool admitted = false;
+  for (uint64_t page = begin; page < end; ++page) {
+    uint32_t state = states_[page].load(std::memory_order_relaxed);
+    if ((state & kStatusMask) != kAbsent) continue;
+    const uint32_t refused = state / kPin;
+    const uint32_t ago = (now - refused) % (1u << 28);
+    if (refused != 0 && ago <= pool_.capacity_pages() / 2) admitted = true;
+    const uint32_t marked = (state & kWatched) | now * kPin;
+    states_[page].compare_exchange_strong(state, marked, std::memory_order_relaxed);
+  }
+  if (admitted) return true;
+  for (uint64_t page = begin; page < end; ++page) {
+    pool_.misses_.Add();
+    if (MissCurve::IsSampled({id_, page})) RecordUse(page);
+  }
+  return false;
+}
+
 absl::Status PageRegion::Load(uint64_t begin, uint64_t end) {
   KYRO_CHECK(begin <= end && end <= page_count_);
   for (uint64_t page = begin; page < end; ++page) KYRO_RETURN_IF_ERROR(LoadPage(page));
@@ -141,7 +162,7 @@ absl::Status PageRegion::LoadPage(uint64_t page) {
   const auto claim = [this](uint64_t number) {
     uint32_t state = states_[number].load(std::memory_order_relaxed);
     return (state & kStatusMask) == kAbsent &&
-           states_[number].compare_exchange_strong(state, state | kLoading,
+           states_[number].compare_exchange_strong(state, (state & kWatched) | kLoading,
                                                    std::memory_order_acquire);
   };
   while (!claim(page)) {

@@ -93,6 +93,10 @@ class PageRegion {
     }
     return true;
   }
+  // Whether missing pages [begin, end) are worth memory that others have to give up for them: while
+  // the pool has room, and from the second miss on that follows the first soon enough. Pages that
+  // are asked for once in a long time are better read past the pool.
+  bool Admit(uint64_t begin, uint64_t end);
   // Brings the pages in; they may leave again at once. The caller must not be inside of the pool's
   // epochs.
   absl::Status Load(uint64_t begin, uint64_t end);
@@ -103,7 +107,8 @@ class PageRegion {
   friend class BufferPool;
   friend class PinnedPages;
 
-  // A page's word: status, marks, and how often it is pinned.
+  // A page's word: status, marks, and how often it is pinned; while it is absent, the pool's count
+  // of refusals when it was refused last.
   enum Status : uint32_t { kAbsent = 0, kLoading = 1, kResident = 2, kLeaving = 3 };
   static constexpr uint32_t kStatusMask = 3;
   // Used since the clock's hand last passed.

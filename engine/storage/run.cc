@@ -388,16 +388,23 @@ void Run::FindByHash(absl::string_view rest, uint64_t hash, Lsn snapshot, QuickF
   find->outcome = QuickFind::Outcome::kAskCarefully;
 }
 
-void Run::FindInRecord(uint64_t begin, uint64_t end, absl::string_view rest, Lsn snapshot,
-                       QuickFind* find) const {
+template <bool kInPool>
+void Run::FindInRecord(const char* heap, uint64_t begin, uint64_t end, absl::string_view rest,
+                       Lsn snapshot, QuickFind* find) const {
+  const auto touch = [&](uint64_t first, uint64_t last) {
+    if (!kInPool || TouchBytes(first, last, find)) return true;
+    find->record_begin = begin;
+    find->record_end = end;
+    return false;
+  };
   find->outcome = QuickFind::Outcome::kAskCarefully;
   if (begin >= end || end > footer_.heap.size_bytes) return;
-  __builtin_prefetch(region_->base() + begin);
-  __builtin_prefetch(region_->base() + end - 1);
+  __builtin_prefetch(heap + begin);
+  __builtin_prefetch(heap + end - 1);
   // Key and table first: of a long record, only what is needed is brought in.
   uint64_t near = std::min(end, (begin / kPageBytes + 1) * kPageBytes);
-  if (!TouchBytes(begin, near, find)) return;
-  const char* const record_begin = region_->base() + begin;
+  if (!touch(begin, near)) return;
+  const char* const record_begin = heap + begin;
   RunRecord record;
   RunVersion found;
   bool is_found = false;
@@ -422,7 +429,7 @@ void Run::FindInRecord(uint64_t begin, uint64_t end, absl::string_view rest, Lsn
     if (good && record.FinishVersions(&values_begin)) break;
     if (near == end) return;
     near = end;
-    if (!TouchBytes(begin, near, find)) return;
+    if (!touch(begin, near)) return;
   }
   if (!is_found) {
     find->outcome = QuickFind::Outcome::kAbsent;
@@ -430,13 +437,32 @@ void Run::FindInRecord(uint64_t begin, uint64_t end, absl::string_view rest, Lsn
   }
   const uint64_t value_begin = begin + values_begin + found.value_offset;
   if (found.value_bytes > 0 && value_begin + found.value_bytes > near &&
-      !TouchBytes(value_begin, value_begin + found.value_bytes, find)) {
+      !touch(value_begin, value_begin + found.value_bytes)) {
     return;
   }
   find->outcome = QuickFind::Outcome::kFound;
   find->kind = found.kind;
   find->lsn = found.lsn;
-  find->value = {region_->base() + value_begin, found.value_bytes};
+  find->value = {heap + value_begin, found.value_bytes};
+}
+
+bool Run::TryGetPastPool(const KeyProbe& probe, Lsn snapshot, RecordPages* pages,
+                         QuickFind* find) const {
+  if (find->record_begin >= find->record_end) return false;
+  const uint64_t first = find->record_begin / kPageBytes;
+  const uint64_t last = (find->record_end - 1) / kPageBytes;
+  if (last - first >= RecordPages::kCount ||
+      region_->Admit(find->missing_begin, find->missing_end)) {
+    return false;
+  }
+  absl::string_view rest;
+  if (!TakeRest(probe.key, &rest) || !ReadPages(first, last + 1, pages->bytes).ok()) return false;
+  for (uint64_t page = first; page <= last; ++page) {
+    if (!CheckPage(page, pages->bytes + (page - first) * kPageBytes).ok()) return false;
+  }
+  FindInRecord<false>(pages->bytes - first * kPageBytes, find->record_begin, find->record_end, rest,
+                      snapshot, find);
+  return true;
 }
 
 absl::StatusOr<std::optional<FoundVersion>> Run::Get(absl::string_view key, Lsn snapshot) const {

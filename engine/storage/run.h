@@ -47,8 +47,18 @@ struct QuickFind {
   EntryKind kind = EntryKind::kDelete;
   Lsn lsn = 0;
   absl::string_view value;  // valid until the epochs are left
+  // Pages.
   uint64_t missing_begin = 0;
   uint64_t missing_end = 0;
+  // The bytes of the record that they are of; nothing when they are of something else.
+  uint64_t record_begin = 0;
+  uint64_t record_end = 0;
+};
+
+// Room for the pages of one record, for a look-up that reads them for itself.
+struct RecordPages {
+  static constexpr uint64_t kCount = 2;
+  alignas(64) char bytes[kCount * kPageBytes];
 };
 
 // Where a key would stand in a run.
@@ -94,6 +104,11 @@ class Run : public std::enable_shared_from_this<Run>, private PageSource {
   static constexpr size_t kBatchMax = 16;
   void TryGetBatch(std::span<const KeyProbe> probes, std::span<const uint32_t> wanted, Lsn snapshot,
                    std::span<QuickFind> finds) const;
+  // After pages of a record were missing: goes on with pages that are read into `pages` for this
+  // look-up alone, where the pool has better use for its memory (`PageRegion::Admit`). False when
+  // nothing was done: the pages should be loaded. The caller is outside of the pool's epochs.
+  bool TryGetPastPool(const KeyProbe& probe, Lsn snapshot, RecordPages* pages,
+                      QuickFind* find) const;
   // Brings in pages that `TryGet` missed. The caller is outside of the pool's epochs.
   absl::Status LoadPages(uint64_t begin, uint64_t end) const { return region_->Load(begin, end); }
 
@@ -181,8 +196,15 @@ class Run : public std::enable_shared_from_this<Run>, private PageSource {
   // heap.
   bool LocateByModel(uint64_t slice, learned_index::SearchBound bound, uint64_t* begin,
                      uint64_t* end, QuickFind* find) const;
+  // `heap` is where the section's first byte would be; what is read of it is in memory, or is asked
+  // for when it lies in the pool.
+  template <bool kInPool>
+  void FindInRecord(const char* heap, uint64_t begin, uint64_t end, absl::string_view rest,
+                    Lsn snapshot, QuickFind* find) const;
   void FindInRecord(uint64_t begin, uint64_t end, absl::string_view rest, Lsn snapshot,
-                    QuickFind* find) const;
+                    QuickFind* find) const {
+    FindInRecord<true>(region_->base(), begin, end, rest, snapshot, find);
+  }
   void FindByModel(absl::string_view rest, Lsn snapshot, const RunHint& hint,
                    QuickFind* find) const;
   void FindByHash(absl::string_view rest, uint64_t hash, Lsn snapshot, QuickFind* find) const;

@@ -147,6 +147,39 @@ TEST_F(BufferPoolTest, PagesThatAreUsedAgainSurviveAScan) {
   EXPECT_LT(hot.checks_.load(), 8u + 40u);
 }
 
+TEST_F(BufferPoolTest, AFullPoolAdmitsAPageOnItsSecondMiss) {
+  BufferPool pool(128 * kPageBytes, metrics_);
+  FakeFile file(1);
+  const auto region = Region(pool, file, 1000);
+  // There is room.
+  EXPECT_TRUE(region->Admit(500, 501));
+  ASSERT_TRUE(region->Load(0, 128).ok());
+  EXPECT_FALSE(region->Admit(500, 501));
+  EXPECT_TRUE(region->Admit(500, 501));
+  // One of two is enough.
+  EXPECT_FALSE(region->Admit(600, 602));
+  EXPECT_TRUE(region->Admit(601, 603));
+  // What was loaded and left has to prove itself again.
+  ASSERT_TRUE(region->Load(500, 501).ok());
+  ASSERT_TRUE(region->Load(128, 500).ok());
+  ASSERT_TRUE(region->Load(501, 900).ok());
+  EXPECT_FALSE(region->Admit(500, 501));
+}
+
+TEST_F(BufferPoolTest, AMissThatLiesFarBackDoesNotCount) {
+  BufferPool pool(128 * kPageBytes, metrics_);
+  FakeFile file(1);
+  const auto region = Region(pool, file, 1000);
+  ASSERT_TRUE(region->Load(0, 128).ok());
+  EXPECT_FALSE(region->Admit(500, 501));
+  EXPECT_FALSE(region->Admit(700, 701));
+  for (uint64_t page = 501; page < 563; ++page) EXPECT_FALSE(region->Admit(page, page + 1));
+  // 64 refusals ago, half of the capacity, and 65 then.
+  EXPECT_TRUE(region->Admit(700, 701));
+  EXPECT_FALSE(region->Admit(500, 501));
+  EXPECT_EQ(pool.used_bytes(), 128 * kPageBytes);
+}
+
 TEST_F(BufferPoolTest, APageThatFailsIsNotKeptAndItsNeighboursAre) {
   BufferPool pool(256 * kPageBytes, metrics_);
   FakeFile file(1);

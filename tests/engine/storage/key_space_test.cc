@@ -206,6 +206,44 @@ TEST_F(KeySpaceTest, ValidationDoesNotReadRunsThatHoldNothingNewer) {
   EXPECT_GT(pool_.used_bytes(), 0u);
 }
 
+TEST_F(KeySpaceTest, ASmallPoolKeepsWhatIsReadOftenAndAnswersTheSame) {
+  const auto space = NewSpace();
+  Random random(TestSeed());
+  // Records within a page, over a border, and longer than what is read past the pool.
+  const auto value_of = [&](uint64_t i) {
+    const size_t size_bytes = i % 50 == 0 ? 10000 : i % 7 == 0 ? 3000 : 120;
+    return std::string(size_bytes, static_cast<char>('a' + i % 26));
+  };
+  constexpr uint64_t kKeys = 10000;
+  for (uint64_t i = 0; i < kKeys; ++i) {
+    space->Apply(i + 1, EntryKind::kPut, absl::StrFormat("%06u", i), value_of(i));
+  }
+  ASSERT_TRUE(FreezeAndFlush(*space, {.snapshots = {kKeys}}).ok());
+  pool_.SetCapacity(100 * kPageBytes);
+  const auto evictions = [this] {
+    return metrics_.counter("kyro_buffer_pool_evictions_total", "").value();
+  };
+  const auto look = [&](uint64_t i) {
+    const auto found = Look(*space, absl::StrFormat("%06u", i), kKeys);
+    ASSERT_TRUE(found.ok()) << found.status();
+    ASSERT_TRUE(found->has_value()) << i;
+    ASSERT_EQ((*found)->value, value_of(i)) << i;
+  };
+  for (uint64_t step = 0; step < 2000; ++step) look(random.Uniform(kKeys));
+  const uint64_t before = evictions();
+  constexpr uint64_t kLooks = 4000;
+  for (uint64_t step = 0; step < kLooks; ++step) look(random.Uniform(kKeys));
+  // Nearly every look misses, and few of the misses push something out.
+  EXPECT_LT(evictions() - before, kLooks / 2);
+  // One row that is read again and again is soon there for good.
+  for (int i = 0; i < 4; ++i) look(4321);
+  const uint64_t settled = evictions();
+  for (int i = 0; i < 100; ++i) look(4321);
+  EXPECT_EQ(evictions(), settled);
+  EXPECT_EQ(Look(*space, "000050x", kKeys)->has_value(), false);
+  EXPECT_EQ(Look(*space, "004321", 4321)->has_value(), false);
+}
+
 TEST_F(KeySpaceTest, AFlushIsInvisibleUntilItIsInstalled) {
   const auto space = NewSpace();
   Put(*space, 1, "k", "v");

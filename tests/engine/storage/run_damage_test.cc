@@ -198,7 +198,9 @@ TEST_F(RunDamageTest, ADamagedPageIsConfinedAndNeverCached) {
   bytes[3 * kPageBytes + 100] ^= 4;  // page 3 of the heap
   const auto run = OpenBytes(bytes);
   ASSERT_TRUE(run.ok()) << run.status();
-  for (int round = 0; round < 2; ++round) {
+  for (int round = 0; round < 3; ++round) {
+    // The last round reads most records past the pool.
+    if (round == 2) pool_.SetCapacity(8 * kPageBytes);
     uint64_t refused = 0;
     for (const auto& [key, versions] : model) {
       const auto found =
@@ -215,7 +217,7 @@ TEST_F(RunDamageTest, ADamagedPageIsConfinedAndNeverCached) {
     EXPECT_GT(refused, 30u);
     EXPECT_LT(refused, 40u);
   }
-  EXPECT_GT(metrics_.counter("kyro_run_damaged_reads_total", "").value(), 60u);
+  EXPECT_GT(metrics_.counter("kyro_run_damaged_reads_total", "").value(), 90u);
 }
 
 TEST_F(RunDamageTest, ADamagedModelIsTrainedAgain) {
