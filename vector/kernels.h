@@ -11,12 +11,13 @@
 namespace kyrodb::vector {
 
 enum class InstructionSet {
-  kPortable,  // plain C++, any CPU
-  kAvx2,      // AVX2 and FMA
-  kAvx512,    // AVX-512 F
+  kPortable,    // plain C++, any CPU
+  kAvx2,        // AVX2, FMA, F16C and POPCNT
+  kAvx512,      // AVX-512 F
+  kAvx512Vnni,  // AVX-512 F, BW, VL, VNNI and VPOPCNTDQ; new kernels over codes only
 };
 
-// `portable`, `avx2`, `avx512`.
+// `portable`, `avx2`, `avx512`, `avx512_vnni`.
 absl::string_view InstructionSetName(InstructionSet instruction_set);
 
 // One instruction set's functions. They read `size` floats from each array, need no alignment, and

@@ -104,6 +104,8 @@ KYRO_TARGET void AddSigned(const uint64_t* signs, int32_t weight, size_t size, i
 
 const Kernels kAvx512Kernels = {InstructionSet::kAvx512, SquaredL2, Dot,
                                 SquaredL2Batch,          DotBatch,  AddSigned};
+const Kernels kVnniKernels = {
+    InstructionSet::kAvx512Vnni, SquaredL2, Dot, SquaredL2Batch, DotBatch, AddSigned};
 
 }  // namespace kyrodb::vector::kernels
 #endif

@@ -9,6 +9,7 @@ extern const Kernels kPortableKernels;
 #if defined(__x86_64__)
 extern const Kernels kAvx2Kernels;
 extern const Kernels kAvx512Kernels;
+extern const Kernels kVnniKernels;  // floats as on AVX-512 F
 #endif
 
 // Asks for the cache lines of one row of `size` floats.
