@@ -68,6 +68,9 @@ struct CodeKernels {
   // Bits in which two strings of `bytes` bytes differ.
   uint64_t (*hamming)(const uint8_t* a, const uint8_t* b, size_t bytes);
   SharedBits (*shared_bits)(const uint8_t* a, const uint8_t* b, size_t bytes);
+  // values[i] = step * (16 * high[i] + low half byte i - 2055.5), what the 12 bits stand for;
+  // without `low`, step * (high[i] - 128).
+  void (*join)(const uint8_t* high, const uint8_t* low, float step, size_t size, float* values);
   // The Walsh-Hadamard transform in place, divided by the root of `size`, a power of two.
   void (*hadamard)(float* values, size_t size);
 };

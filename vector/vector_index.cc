@@ -4,6 +4,17 @@
 
 namespace kyrodb::vector {
 
+absl::Status VectorIndex::AddMany(std::span<const uint64_t> labels, std::span<const float> vectors,
+                                  size_t /*thread_count*/) {
+  for (size_t i = 0; i < labels.size(); ++i) {
+    if (absl::Status added = Add(labels[i], vectors.subspan(i * dimensions_, dimensions_));
+        !added.ok()) {
+      return added;
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status VectorIndex::Add(uint64_t label, std::span<const float> vector) {
   KYRO_RETURN_IF_ERROR(CheckVector(vector, dimensions_));
   return AddChecked(label, vector);

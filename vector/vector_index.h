@@ -20,7 +20,8 @@ namespace kyrodb::vector {
 
 struct Neighbor {
   uint64_t label = 0;
-  // Exactly what `Distance(metric, query, vector)` gives.
+  // What `Distance(metric, query, vector)` gives: exactly, where an index keeps the vectors; up to
+  // the rounding of what it keeps, where it keeps codes.
   double distance = 0;
   bool operator==(const Neighbor&) const = default;
 };
@@ -46,6 +47,9 @@ class LabelFilter {
   // How many labels match, when that is known (an estimate will do): the search then chooses
   // between graph and exact scan without sampling.
   virtual std::optional<uint64_t> match_count() const { return std::nullopt; }
+  // The labels that match, if they are few and at hand, each once: an exact scan then looks at
+  // these and asks about no other. Empty: not known. Labels that are not in the index do no harm.
+  virtual std::span<const uint64_t> matching_labels() const { return {}; }
 };
 
 struct SearchParameters {
@@ -91,6 +95,11 @@ class VectorIndex {
   // zero vector is welcome under every metric; under `kCosine` it is found after all others, with
   // distance NaN.
   absl::Status Add(uint64_t label, std::span<const float> vector);
+  // Adds several vectors, which lie one after another, on up to `thread_count` threads. Stops at
+  // the first error, with an unspecified part of the others added. The order of `labels` is no
+  // order of adding: with more than one thread a graph may come out different each time.
+  virtual absl::Status AddMany(std::span<const uint64_t> labels, std::span<const float> vectors,
+                               size_t thread_count);
   // Takes `label` out: no later search returns it. `NotFound` when it is not there.
   virtual absl::Status Remove(uint64_t label) = 0;
   virtual bool Contains(uint64_t label) const = 0;

@@ -50,9 +50,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   std::string bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
   if (data[0] % 8 != 0) {
-    // Most inputs get the magic of one kind, version 1 and a checksum that fits.
+    // Most inputs get the magic of one kind, its version and a checksum that fits.
     bytes.insert(0, data[0] % 2 == 0 ? "KYROFLAT" : "KYROHNSW");
-    bytes.insert(8, std::string("\1\0\0\0", 4));
+    bytes.insert(8, std::string(data[0] % 2 == 0 ? "\1\0\0\0" : "\2\0\0\0", 4));
     kyrodb::PutFixed32(&bytes, kyrodb::Crc32c(bytes));
   }
   kyrodb::vector::Use(kyrodb::vector::LoadFlatIndex(bytes));

@@ -255,6 +255,25 @@ TEST_P(CodeKernelsTest, BitsAreCountedAtEveryLength) {
   }
 }
 
+TEST_P(CodeKernelsTest, JoinPutsHighAndLowBitsTogetherAtEveryLength) {
+  Random random(7);
+  GuardedBytes high_memory(kLengthMax), low_memory(kLengthMax);
+  std::vector<float> values(kLengthMax);
+  for (size_t size = 1; size <= kLengthMax; ++size) {
+    uint8_t* const high = high_memory.Last(size);
+    uint8_t* const low = low_memory.Last(CodeBytes(size, 4));
+    Fill(random, high, size);
+    Fill(random, low, CodeBytes(size, 4));
+    kernels_.join(high, low, 0.25f, size, values.data());
+    for (size_t i = 0; i < size; ++i) {
+      const double whole = 16.0 * high[i] + CodeAt(low, 4, i);
+      ASSERT_EQ(values[i], 0.25 * (whole - 2055.5)) << size;
+    }
+    kernels_.join(high, nullptr, 0.25f, size, values.data());
+    for (size_t i = 0; i < size; ++i) ASSERT_EQ(values[i], 0.25 * (high[i] - 128.0)) << size;
+  }
+}
+
 TEST_P(CodeKernelsTest, HadamardIsItsOwnInverseAndFollowsTheSigns) {
   Random random(6);
   for (size_t size = 1; size <= 1024; size *= 2) {

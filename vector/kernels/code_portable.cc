@@ -132,6 +132,10 @@ SharedBits Shared(const uint8_t* a, const uint8_t* b, size_t bytes) {
 
 void Hadamard(float* values, size_t size) { HadamardLoops(values, size); }
 
+void Join(const uint8_t* high, const uint8_t* low, float step, size_t size, float* values) {
+  JoinLoops(high, low, step, size, values);
+}
+
 }  // namespace
 
 const CodeKernels kPortableCodeKernels = {.instruction_set = InstructionSet::kPortable,
@@ -148,6 +152,7 @@ const CodeKernels kPortableCodeKernels = {.instruction_set = InstructionSet::kPo
                                           .from_half = FromHalves,
                                           .hamming = Hamming,
                                           .shared_bits = Shared,
+                                          .join = Join,
                                           .hadamard = Hadamard};
 
 }  // namespace kyrodb::vector::kernels

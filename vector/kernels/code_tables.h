@@ -49,4 +49,21 @@ __attribute__((always_inline)) inline void HadamardLoops(float* values, size_t s
   for (size_t i = 0; i < size; ++i) values[i] *= scale;
 }
 
+__attribute__((always_inline)) inline void JoinLoops(const uint8_t* high, const uint8_t* low,
+                                                     float step, size_t size, float* values) {
+  if (low == nullptr) {
+    for (size_t i = 0; i < size; ++i) values[i] = step * static_cast<float>(high[i] - 128);
+    return;
+  }
+  for (size_t i = 0; i + 2 <= size; i += 2) {
+    const int even = 16 * high[i] + (low[i / 2] & 15), odd = 16 * high[i + 1] + (low[i / 2] >> 4);
+    values[i] = step * (static_cast<float>(even) - 2055.5f);
+    values[i + 1] = step * (static_cast<float>(odd) - 2055.5f);
+  }
+  if (size % 2 == 1) {
+    const int last = 16 * high[size - 1] + (low[size / 2] & 15);
+    values[size - 1] = step * (static_cast<float>(last) - 2055.5f);
+  }
+}
+
 }  // namespace kyrodb::vector::kernels

@@ -226,6 +226,11 @@ KYRO_TARGET SharedBits Shared(const uint8_t* a, const uint8_t* b, size_t bytes) 
 
 KYRO_TARGET void Hadamard(float* values, size_t size) { HadamardLoops(values, size); }
 
+KYRO_TARGET void Join(const uint8_t* high, const uint8_t* low, float step, size_t size,
+                      float* values) {
+  JoinLoops(high, low, step, size, values);
+}
+
 }  // namespace
 
 const CodeKernels kVnniCodeKernels = {.instruction_set = InstructionSet::kAvx512Vnni,
@@ -242,6 +247,7 @@ const CodeKernels kVnniCodeKernels = {.instruction_set = InstructionSet::kAvx512
                                       .from_half = FromHalves,
                                       .hamming = Hamming,
                                       .shared_bits = Shared,
+                                      .join = Join,
                                       .hadamard = Hadamard};
 
 }  // namespace kyrodb::vector::kernels
