@@ -81,20 +81,22 @@ fuzz: setup-tools ## run each fuzz target for FUZZ_SECONDS (60)
 	echo "fuzz: no findings in: $$(tr '\n' ' ' < build/fuzz/fuzzers.txt)"
 
 # Each writes build/bench/<name>.json beside the table that it prints; ARGS go to the program.
-.PHONY: bench-learned bench-box bench-kv bench-wal bench-kernels bench-micro bench-retrieval
+.PHONY: bench-learned bench-box bench-kv bench-wal bench-kernels bench-micro bench-ann bench-retrieval
 bench-learned: BENCH = learned_index_bench
 bench-box: BENCH = box_bench
 bench-kv: BENCH = kv_bench
 bench-wal: BENCH = wal_bench
 bench-kernels: BENCH = kernel_bench
 bench-micro: BENCH = micro_bench
+bench-ann: BENCH = ann_bench
 bench-learned: ## learned index against B-tree, static tree and binary search
 bench-box: ## points in boxes: Z-order in a learned run against a packed R*-tree
 bench-kv: ## reads, loads, YCSB against RocksDB, LMDB, LevelDB, SQLite (ARGS="--keys 200000": quick)
 bench-wal: ## durable commits against RocksDB and a bare write and fdatasync
 bench-kernels: ## distance kernels of each instruction set, FAISS, HNSW against a scan
 bench-micro: ## single functions under Google Benchmark
-bench-learned bench-box bench-kv bench-wal bench-kernels bench-micro: setup
+bench-ann: ## recall against queries/s: hnswlib, FAISS (ARGS="--data F.hdf5"; KYRO_JUDGES has some)
+bench-learned bench-box bench-kv bench-wal bench-kernels bench-micro bench-ann: setup
 	$(call configure-and-build,release,$(BENCH))
 	@mkdir -p build/bench
 	build/release/bin/$(BENCH) $(ARGS)
