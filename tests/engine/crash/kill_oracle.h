@@ -40,6 +40,8 @@ struct KillOracle {
   std::atomic<uint32_t> verified_life;
   // Whether the tables were made; counts as the first commit.
   std::atomic<uint32_t> has_tables;
+  // The last bulk load, made beside the writers by one thread.
+  std::atomic<KillCommit> load;
   std::atomic<uint64_t> checkpoint_count;
   std::atomic<uint64_t> compaction_count;
   KillWriterState writers[kKillWriterCount];

@@ -1,6 +1,7 @@
 // The process that the kill test kills. Opens the database, compares it with the oracle, then
-// writes from four threads (upserts with and without vectors, deletes, definitions), while another
-// makes checkpoints, merges and index work, until killed.
+// writes from four threads (upserts with and without vectors and points, deletes, deletes of
+// ranges, conditional writes, merges, writes that expire, definitions), while another makes
+// checkpoints, merges, bulk loads and index work, until killed.
 //
 //   kill_writer DIRECTORY ORACLE posix|volatile MUTATION verify|write
 //
@@ -12,6 +13,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 #include <map>
 #include <thread>
 #include <vector>
@@ -33,6 +35,14 @@ namespace {
 
 constexpr absl::string_view kTable = "kills";
 constexpr absl::string_view kScratchTable = "scratch";
+constexpr absl::string_view kValuesTable = "values";
+constexpr absl::string_view kLoadTable = "loads";
+constexpr absl::string_view kIndex = "kills_idx";
+constexpr absl::string_view kBoxIndex = "kills_box";
+constexpr int64_t kLoadedRowCount = 6;
+constexpr uint32_t kRangeBegin = 5, kRangeEnd = 9;
+constexpr int64_t kLongGone = 1;
+constexpr int64_t kFarAway = int64_t{7'258'118'400'000'000};  // the year 2200
 constexpr size_t kDimensions = 4;
 
 // writer integer, row bigint, body text, embedding vector(4)
@@ -72,6 +82,7 @@ struct Plan {
   bool remakes_scratch_table = false;
   bool drops_scratch_table = false;
   bool toggles_index = false;
+  bool deletes_range = false;  // before anything else
 };
 
 Plan PlanOf(size_t writer, KillCommit commit) {
@@ -81,6 +92,10 @@ Plan PlanOf(size_t writer, KillCommit commit) {
     plan.rows[static_cast<uint32_t>(1 + random.Uniform(kKillRowCount))] = !random.OneIn(5);
   }
   plan.rows[0] = true;
+  plan.deletes_range = commit.number % 8 == 3;
+  for (uint32_t row = kRangeBegin; plan.deletes_range && row < kRangeEnd; ++row) {
+    plan.rows.try_emplace(row, false);
+  }
   if (writer == 0) {
     plan.remakes_scratch_table = commit.number % 16 == 5;
     plan.drops_scratch_table = commit.number % 16 == 11;
@@ -122,13 +137,135 @@ std::string ReadRows(Transaction& transaction, const TableSchema& table,
   return (*rows)->status().ok() ? "" : (*rows)->status().ToString();
 }
 
+const IndexSchema* FindIndex(const TableSchema& table, absl::string_view name) {
+  for (const IndexSchema& index : table.indexes) {
+    if (index.name == name) return &index;
+  }
+  return nullptr;
+}
+
+// Keys of the table of bare values: what each writer does in each of its commits, and a sum that
+// all of them add to.
+std::string ValueKey(size_t writer, int kind) {
+  return EncodeRowId(static_cast<int64_t>(writer) * 10 + kind);
+}
+enum ValueKind { kChain, kComesAndGoes, kExpires };
+constexpr int64_t kSumId = 1000;
+
+absl::Status WriteValues(Transaction& transaction, ObjectId table, size_t writer, uint32_t number) {
+  const std::string text = absl::StrCat(number);
+  KYRO_RETURN_IF_ERROR(transaction.Merge(table, EncodeRowId(kSumId), MergeOperator::kAddInt64,
+                                         Int64Operand(number)));
+  KYRO_RETURN_IF_ERROR(transaction.PutIf(
+      table, ValueKey(writer, kChain),
+      number == 1 ? Expectation::Absent() : Expectation::Value(absl::StrCat(number - 1)), text));
+  if (number % 3 == 1) {
+    KYRO_RETURN_IF_ERROR(
+        transaction.PutIf(table, ValueKey(writer, kComesAndGoes), Expectation::Absent(), text));
+  } else if (number % 3 == 0) {
+    KYRO_RETURN_IF_ERROR(transaction.DeleteIf(table, ValueKey(writer, kComesAndGoes),
+                                              Expectation::Value(absl::StrCat(number - 2))));
+  }
+  return transaction.Put(table, ValueKey(writer, kExpires), text,
+                         {.expires_at_micros = number % 2 == 0 ? kLongGone : kFarAway});
+}
+
+// What the table of bare values must hold.
+std::map<std::string, std::string> ExpectedValues(const KillOracle& oracle) {
+  std::map<std::string, std::string> values;
+  int64_t sum = 0;
+  for (size_t writer = 0; writer < kKillWriterCount; ++writer) {
+    const uint32_t number = oracle.writers[writer].acknowledged.load().number;
+    if (number == 0) continue;
+    sum += int64_t{number} * (int64_t{number} + 1) / 2;
+    values[ValueKey(writer, kChain)] = absl::StrCat(number);
+    if (number % 3 != 0) {
+      values[ValueKey(writer, kComesAndGoes)] = absl::StrCat(number - (number + 2) % 3);
+    }
+    if (number % 2 != 0) values[ValueKey(writer, kExpires)] = absl::StrCat(number);
+  }
+  if (sum > 0) values[EncodeRowId(kSumId)] = Int64Operand(sum);
+  return values;
+}
+
+absl::StatusOr<std::map<std::string, std::string>> ReadValues(Transaction& transaction,
+                                                              absl::string_view name) {
+  std::map<std::string, std::string> values;
+  const auto table = transaction.catalog()->FindTable(name);
+  if (table == nullptr) return absl::DataLossError(absl::StrCat("table ", name, " is lost"));
+  KYRO_ASSIGN_OR_RETURN(const std::unique_ptr<Iterator> rows,
+                        transaction.Scan(table->id, KeyRange{}));
+  for (; rows->Valid(); rows->Next()) {
+    values[std::string(rows->key())] = std::string(rows->value());
+  }
+  KYRO_RETURN_IF_ERROR(rows->status());
+  return values;
+}
+
+std::string LoadedValue(KillCommit load) { return absl::StrCat(load.number, " ", load.life); }
+
+// The rows of the last bulk load; the oracle is then what is there.
+std::string VerifyLoads(Transaction& transaction, KillOracle& oracle) {
+  const absl::StatusOr<std::map<std::string, std::string>> rows =
+      ReadValues(transaction, kLoadTable);
+  if (!rows.ok()) return rows.status().ToString();
+  const KillCommit acknowledged = oracle.load;
+  const KillCommit pending{acknowledged.number + 1, oracle.verified_life};
+  if (!rows->empty() && rows->begin()->second == LoadedValue(pending)) oracle.load = pending;
+  const KillCommit load = oracle.load;
+  if (rows->size() != static_cast<size_t>(load.number == 0 ? 0 : kLoadedRowCount)) {
+    return absl::StrCat(rows->size(), " rows after bulk load ", load.number);
+  }
+  for (const auto& [key, value] : *rows) {
+    if (value != LoadedValue(load)) {
+      return absl::StrCat("bulk load ", load.number, " is lost or in part, found ", value);
+    }
+  }
+  return "";
+}
+
+absl::Status LoadRows(Database& database, KillCommit load) {
+  const ObjectId table = database.Begin()->catalog()->FindTable(kLoadTable)->id;
+  KYRO_ASSIGN_OR_RETURN(const std::unique_ptr<BulkLoader> loader, database.BulkLoad(table));
+  for (int64_t id = 1; id <= kLoadedRowCount; ++id) {
+    KYRO_RETURN_IF_ERROR(loader->Add(EncodeRowId(id), LoadedValue(load)));
+  }
+  return loader->Finish().status();
+}
+
+// Empty, or how boxes differ from `rows`.
+std::string VerifyBoxes(Transaction& transaction, const TableSchema& table,
+                        const std::map<std::pair<size_t, uint32_t>, Row>& rows) {
+  const IndexSchema* const index = FindIndex(table, kBoxIndex);
+  if (index == nullptr) return "the zorder index is lost";
+  for (int64_t writer = 0; writer < static_cast<int64_t>(kKillWriterCount); ++writer) {
+    const absl::StatusOr<std::unique_ptr<BoxIterator>> found =
+        transaction.ScanBox({.table = table.id,
+                             .index = index->id,
+                             .sides = {{.low = Value(writer), .high = Value(writer)},
+                                       {.low = Value(int64_t{3}), .high = Value(int64_t{17})}}});
+    if (!found.ok()) return found.status().ToString();
+    size_t count = 0;
+    for (; (*found)->Valid(); (*found)->Next()) ++count;
+    if (!(*found)->status().ok()) return (*found)->status().ToString();
+    const auto begin = rows.lower_bound({static_cast<size_t>(writer), 3});
+    const auto end = rows.lower_bound({static_cast<size_t>(writer), 18});
+    const auto expected = static_cast<size_t>(std::distance(begin, end));
+    if (count != expected) {
+      return absl::StrCat("the zorder index finds ", count, " rows in a box, expected ", expected);
+    }
+  }
+  return "";
+}
+
 std::string VerifyVectors(Transaction& transaction, const TableSchema& table,
                           const std::map<std::pair<size_t, uint32_t>, Row>& rows) {
-  if (table.indexes.empty()) return "";
+  const IndexSchema* const index = FindIndex(table, kIndex);
+  if (index == nullptr) return "";
   const std::vector<float> query(kDimensions, 0.5f);
-  const absl::StatusOr<NearestAnswer> answer = transaction.Nearest(
-      {.table = table.id, .index = table.indexes[0].id, .query = query, .limit = 1000},
-      [](absl::string_view, absl::string_view) { return true; });
+  const absl::StatusOr<NearestAnswer> answer =
+      transaction.Nearest({.table = table.id, .index = index->id, .query = query, .limit = 1000},
+                          [](absl::string_view, absl::string_view) { return true; });
   if (!answer.ok()) return answer.status().ToString();
   std::map<std::string, double> distances;
   for (const auto& [place, row] : rows) {
@@ -195,13 +332,24 @@ std::string Verify(Database& database, KillOracle& oracle) {
     }
     return absl::StrCat(rows.size(), " rows, expected ", expected.size());
   }
+  if (std::string wrong = VerifyLoads(*transaction, oracle); !wrong.empty()) return wrong;
+  commit_count += oracle.load.load().number;
+  const auto values = ReadValues(*transaction, kValuesTable);
+  if (!values.ok()) return values.status().ToString();
+  const std::map<std::string, std::string> expected_values = ExpectedValues(oracle);
+  if (*values != expected_values) {
+    return absl::StrCat(values->size(), " bare values differ from the ", expected_values.size(),
+                        " that are expected");
+  }
   // LSNs count commits without gaps: with a hole in the order in which different writers
   // committed, these would differ.
   if (database.last_lsn() != commit_count) {
     return absl::StrCat("the last lsn is ", database.last_lsn(), ", but ", commit_count,
                         " commits are there");
   }
-  if (table->indexes.empty() == has_index) return "the index is there when it should not, or not";
+  if ((FindIndex(*table, kIndex) != nullptr) != has_index) {
+    return "the index is there when it should not, or not";
+  }
   const auto scratch = transaction->catalog()->FindTable(kScratchTable);
   const KillCommit scratch_commit = oracle.writers[0].scratch_table;
   std::map<std::pair<size_t, uint32_t>, Row> scratch_rows, scratch_expected;
@@ -215,6 +363,7 @@ std::string Verify(Database& database, KillOracle& oracle) {
     }
     if (scratch_rows != scratch_expected) return Describe("scratch table", 0, scratch_commit);
   }
+  if (std::string wrong = VerifyBoxes(*transaction, *table, rows); !wrong.empty()) return wrong;
   return VerifyVectors(*transaction, *table, rows);
 }
 
@@ -222,7 +371,15 @@ absl::Status CreateTable(Database& database, KillOracle& oracle) {
   std::unique_ptr<Transaction> transaction = database.Begin();
   if (transaction->catalog()->FindTable(kTable) == nullptr) {
     KYRO_ASSIGN_OR_RETURN(const ObjectId id, transaction->CreateTable(Schema(kTable)));
-    KYRO_RETURN_IF_ERROR(transaction->CreateIndex(id, {.name = "kills_idx", .column = 3}).status());
+    KYRO_RETURN_IF_ERROR(
+        transaction->CreateIndex(id, {.name = std::string(kIndex), .column = 3}).status());
+    KYRO_RETURN_IF_ERROR(
+        transaction
+            ->CreateIndex(id,
+                          {.name = std::string(kBoxIndex), .method = "zorder", .columns = {0, 1}})
+            .status());
+    KYRO_RETURN_IF_ERROR(transaction->CreateTable(Schema(kValuesTable)).status());
+    KYRO_RETURN_IF_ERROR(transaction->CreateTable(Schema(kLoadTable)).status());
     KYRO_RETURN_IF_ERROR(transaction->Commit().status());
   }
   oracle.has_tables = 1;
@@ -239,11 +396,22 @@ absl::StatusOr<CommitInfo> MakeCommit(Database& database, size_t writer, KillCom
   const Plan plan = PlanOf(writer, commit);
   std::unique_ptr<Transaction> transaction = database.Begin();
   const auto table = transaction->catalog()->FindTable(kTable);
+  if (plan.deletes_range) {
+    KYRO_ASSIGN_OR_RETURN(const std::string begin,
+                          EncodeKey(*table, MakeRow(writer, kRangeBegin, commit)));
+    KYRO_ASSIGN_OR_RETURN(const std::string end,
+                          EncodeKey(*table, MakeRow(writer, kRangeEnd, commit)));
+    KYRO_RETURN_IF_ERROR(
+        transaction->DeleteRange(table->id, {.begin = begin, .end = end}).status());
+  }
+  const ObjectId values_table = transaction->catalog()->FindTable(kValuesTable)->id;
+  KYRO_RETURN_IF_ERROR(WriteValues(*transaction, values_table, writer, commit.number));
   for (const auto& [row, is_put] : plan.rows) {
+    const bool is_gone = plan.deletes_range && row >= kRangeBegin && row < kRangeEnd;
     const Row values = MakeRow(writer, row, commit);
     if (is_put) {
       KYRO_RETURN_IF_ERROR(PutRow(*transaction, *table, values));
-    } else {
+    } else if (!is_gone) {
       KYRO_ASSIGN_OR_RETURN(const std::string key, EncodeKey(*table, values));
       KYRO_RETURN_IF_ERROR(transaction->Delete(table->id, key));
     }
@@ -258,11 +426,11 @@ absl::StatusOr<CommitInfo> MakeCommit(Database& database, size_t writer, KillCom
     KYRO_RETURN_IF_ERROR(PutRow(*transaction, *created, MakeRow(0, 1, commit)));
   }
   if (plan.toggles_index) {
-    if (table->indexes.empty()) {
-      KYRO_RETURN_IF_ERROR(
-          transaction->CreateIndex(table->id, {.name = "kills_idx", .column = 3}).status());
+    if (const IndexSchema* index = FindIndex(*table, kIndex)) {
+      KYRO_RETURN_IF_ERROR(transaction->DropIndex(table->id, index->id));
     } else {
-      KYRO_RETURN_IF_ERROR(transaction->DropIndex(table->id, table->indexes[0].id));
+      KYRO_RETURN_IF_ERROR(
+          transaction->CreateIndex(table->id, {.name = std::string(kIndex), .column = 3}).status());
     }
   }
   return transaction->Commit();
@@ -291,7 +459,7 @@ absl::StatusOr<CommitInfo> MakeCommit(Database& database, size_t writer, KillCom
   const ObjectId table = database.Begin()->catalog()->FindTable(kTable)->id;
   for (;;) {
     absl::Status status;
-    switch (random.Uniform(3)) {
+    switch (random.Uniform(4)) {
       case 0:
         status = database.Checkpoint();
         ++oracle.checkpoint_count;
@@ -300,6 +468,12 @@ absl::StatusOr<CommitInfo> MakeCommit(Database& database, size_t writer, KillCom
         status = database.Compact(table);
         ++oracle.compaction_count;
         break;
+      case 2: {
+        const KillCommit load{oracle.load.load().number + 1, life};
+        status = LoadRows(database, load);
+        if (status.ok()) oracle.load = load;
+        break;
+      }
       default:
         // As long as others write, it may not come to an end.
         database.WaitForIndexes(absl::Milliseconds(5)).IgnoreError();

@@ -1,5 +1,6 @@
 #include "tests/engine/crash/workload.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <optional>
@@ -16,27 +17,40 @@ namespace {
 
 constexpr absl::string_view kTable = "crash";
 constexpr absl::string_view kSecondTable = "second";
+constexpr absl::string_view kValuesTable = "values";
 constexpr absl::string_view kIndex = "crash_idx";
+constexpr absl::string_view kBoxIndex = "crash_box";
+constexpr int64_t kLongGone = 1;
+constexpr int64_t kFarAway = int64_t{7'258'118'400'000'000};  // the year 2200
 constexpr uint32_t kDimensions = 3;
 constexpr uint64_t kIdCount = 12;
 
+const IndexSchema* FindIndex(const TableSchema& table, absl::string_view name) {
+  const auto found = std::find_if(table.indexes.begin(), table.indexes.end(),
+                                  [&](const IndexSchema& index) { return index.name == name; });
+  return found == table.indexes.end() ? nullptr : &*found;
+}
+
+Row ToRow(int64_t id, const CrashRow& row) {
+  return {Value(id), Value(row.body), row.embedding.empty() ? Value() : Value(row.embedding),
+          row.x.has_value() ? Value(*row.x) : Value()};
+}
+
 absl::Status PutRow(Transaction& transaction, const TableSchema& table, int64_t id,
                     const CrashRow& row) {
-  const Row values = {Value(id), Value(row.body),
-                      row.embedding.empty() ? Value() : Value(row.embedding)};
+  const Row values = ToRow(id, row);
   KYRO_ASSIGN_OR_RETURN(const std::string key, EncodeKey(table, values));
   KYRO_ASSIGN_OR_RETURN(const std::string bytes, EncodeRow(table, values));
-  // Some expire, but not while this test runs: the year 2200.
+  // Some expire, but not while this test runs.
   PutOptions options;
-  if (id % 3 == 2) options.expires_at_micros = int64_t{7'258'118'400'000'000};
+  if (id % 3 == 2) options.expires_at_micros = kFarAway;
   return transaction.Put(table.id, key, bytes, options);
 }
 
 absl::Status LoadRows(Database& database, const TableSchema& table, const CrashModel& rows) {
   KYRO_ASSIGN_OR_RETURN(const std::unique_ptr<BulkLoader> loader, database.BulkLoad(table.id));
   for (const auto& [id, row] : rows) {
-    const Row values = {Value(id), Value(row.body),
-                        row.embedding.empty() ? Value() : Value(row.embedding)};
+    const Row values = ToRow(id, row);
     KYRO_ASSIGN_OR_RETURN(const std::string key, EncodeKey(table, values));
     KYRO_ASSIGN_OR_RETURN(const std::string bytes, EncodeRow(table, values));
     KYRO_RETURN_IF_ERROR(loader->Add(key, bytes));
@@ -46,8 +60,9 @@ absl::Status LoadRows(Database& database, const TableSchema& table, const CrashM
 
 absl::StatusOr<CrashRow> ToCrashRow(const TableSchema& table, absl::string_view bytes) {
   KYRO_ASSIGN_OR_RETURN(const Row row, DecodeRow(table, bytes));
-  CrashRow result{.body = std::get<std::string>(row[1]), .embedding = {}};
+  CrashRow result{.body = std::get<std::string>(row[1]), .embedding = {}, .x = {}};
   if (!IsNull(row[2])) result.embedding = std::get<std::vector<float>>(row[2]);
+  if (!IsNull(row[3])) result.x = std::get<double>(row[3]);
   return result;
 }
 
@@ -64,7 +79,86 @@ absl::StatusOr<CrashModel> ReadAll(Transaction& transaction, const TableSchema& 
   return rows;
 }
 
-// Empty, or how point look-ups or the vector index differ from `expected`.
+// One write of the table of bare values: under a condition, a merge, or one that expires.
+absl::Status WriteValue(Transaction& transaction, ObjectId table, absl::string_view text,
+                        Random& random, std::map<std::string, std::string>* values) {
+  const std::string key = EncodeRowId(static_cast<int64_t>(1 + random.Uniform(4)));
+  const auto it = values->find(key);
+  const bool is_there = it != values->end();
+  const Expectation as_it_is = is_there ? Expectation::Value(it->second) : Expectation::Absent();
+  switch (random.Uniform(6)) {
+    case 0:
+      (*values)[key].append(text.data(), text.size());
+      return transaction.Merge(table, key, MergeOperator::kAppend, text);
+    case 1: {
+      const std::string sum_key = EncodeRowId(100);
+      const auto sum = values->find(sum_key);
+      const int64_t before = sum == values->end() ? 0 : Int64Value(sum->second).value();
+      const int64_t number = static_cast<int64_t>(random.Uniform(1000));
+      (*values)[sum_key] = Int64Operand(before + number);
+      return transaction.Merge(table, sum_key, MergeOperator::kAddInt64, Int64Operand(number));
+    }
+    case 2:
+      if (is_there) values->erase(it);
+      return is_there ? transaction.DeleteIf(table, key, as_it_is)
+                      : transaction.DeleteIf(table, key, Expectation::Absent());
+    case 3:
+      if (is_there) values->erase(it);
+      return transaction.PutIf(table, key, as_it_is, text, {.expires_at_micros = kLongGone});
+    case 4:
+      (*values)[key] = std::string(text);
+      return transaction.Put(table, key, text, {.expires_at_micros = kFarAway});
+    default:
+      (*values)[key] = std::string(text);
+      return transaction.PutIf(table, key, as_it_is, text);
+  }
+}
+
+// By scan; `DataLoss` when a point look-up says otherwise.
+absl::StatusOr<std::map<std::string, std::string>> ReadValues(Transaction& transaction) {
+  std::map<std::string, std::string> values;
+  const auto table = transaction.catalog()->FindTable(kValuesTable);
+  if (table == nullptr) return absl::DataLossError("the table of values is lost");
+  KYRO_ASSIGN_OR_RETURN(const std::unique_ptr<Iterator> iterator,
+                        transaction.Scan(table->id, KeyRange{}));
+  for (; iterator->Valid(); iterator->Next()) {
+    values[std::string(iterator->key())] = std::string(iterator->value());
+  }
+  KYRO_RETURN_IF_ERROR(iterator->status());
+  for (const int64_t id : {1, 2, 3, 4, 100}) {
+    KYRO_ASSIGN_OR_RETURN(const std::optional<std::string> value,
+                          transaction.Get(table->id, EncodeRowId(id)));
+    const auto it = values.find(EncodeRowId(id));
+    if (value.has_value() != (it != values.end()) || (value.has_value() && *value != it->second)) {
+      return absl::DataLossError(absl::StrCat("point look-up of value ", id, " and scan differ"));
+    }
+  }
+  return values;
+}
+
+// Empty, or how the rows in a box differ from those of `expected` that are in it.
+std::string CheckBox(Transaction& transaction, const TableSchema& table, const IndexSchema& index,
+                     const CrashModel& expected, int64_t id_max, double x_max) {
+  const absl::StatusOr<std::unique_ptr<BoxIterator>> rows = transaction.ScanBox(
+      {.table = table.id,
+       .index = index.id,
+       .sides = {{.low = {}, .high = Value(id_max)}, {.low = {}, .high = Value(x_max)}}});
+  if (!rows.ok()) return rows.status().ToString();
+  std::map<std::string, std::string> found;
+  for (; (*rows)->Valid(); (*rows)->Next()) {
+    if (!found.emplace((*rows)->key(), (*rows)->value()).second) return "a box has a row twice";
+  }
+  if (!(*rows)->status().ok()) return (*rows)->status().ToString();
+  size_t count = 0;
+  for (const auto& [id, row] : expected) {
+    if (id > id_max || !row.x.has_value() || *row.x > x_max) continue;
+    ++count;
+    if (!found.contains(EncodeRowId(id))) return absl::StrCat("row ", id, " is not in its box");
+  }
+  return found.size() == count ? "" : "a box has a row that is not there";
+}
+
+// Empty, or how point look-ups or the indexes differ from `expected`.
 std::string CheckAccessPaths(Transaction& transaction, const TableSchema& table,
                              const CrashModel& expected) {
   std::map<std::string, double> distances;
@@ -86,10 +180,17 @@ std::string CheckAccessPaths(Transaction& transaction, const TableSchema& table,
     for (const float x : it->second.embedding) sum += (x - 0.5) * (x - 0.5);
     distances[EncodeRowId(id)] = std::sqrt(sum);
   }
-  if (table.indexes.empty()) return "";
-  const absl::StatusOr<NearestAnswer> answer = transaction.Nearest(
-      {.table = table.id, .index = table.indexes[0].id, .query = query, .limit = 100},
-      [](absl::string_view, absl::string_view) { return true; });
+  if (const IndexSchema* boxes = FindIndex(table, kBoxIndex)) {
+    for (const auto& [id_max, x_max] : {std::pair<int64_t, double>{1000, 1e9}, {7, 0.5}}) {
+      std::string wrong = CheckBox(transaction, table, *boxes, expected, id_max, x_max);
+      if (!wrong.empty()) return wrong;
+    }
+  }
+  const IndexSchema* const index = FindIndex(table, kIndex);
+  if (index == nullptr) return "";
+  const absl::StatusOr<NearestAnswer> answer =
+      transaction.Nearest({.table = table.id, .index = index->id, .query = query, .limit = 100},
+                          [](absl::string_view, absl::string_view) { return true; });
   if (!answer.ok()) return answer.status().ToString();
   for (const NearestNeighbor& neighbor : answer->neighbors) {
     const auto it = distances.find(neighbor.key);
@@ -120,6 +221,7 @@ TableSchema Schema(absl::string_view name) {
   schema.columns.push_back({.name = "id", .type = {TypeId::kBigint}});
   schema.columns.push_back({.name = "body", .type = {TypeId::kText}});
   schema.columns.push_back({.name = "embedding", .type = {TypeId::kVector, kDimensions}});
+  schema.columns.push_back({.name = "x", .type = {TypeId::kDouble}});
   schema.primary_key = {0};
   return schema;
 }
@@ -130,10 +232,11 @@ absl::Status CrashHistory::CreateTable(Database& database) {
   std::unique_ptr<Transaction> transaction = database.Begin();
   states_.push_back({});
   KYRO_ASSIGN_OR_RETURN(const ObjectId table, transaction->CreateTable(Schema(kTable)));
+  KYRO_RETURN_IF_ERROR(transaction->CreateTable(Schema(kValuesTable)).status());
   KYRO_RETURN_IF_ERROR(transaction->Commit().status());
   acknowledged_ = 1;
   transaction = database.Begin();
-  states_.push_back({.rows = {}, .has_index = true, .second_table = {}});
+  states_.push_back({.has_index = true});
   KYRO_RETURN_IF_ERROR(
       transaction->CreateIndex(table, {.name = std::string(kIndex), .column = 2}).status());
   KYRO_RETURN_IF_ERROR(transaction->Commit().status());
@@ -169,7 +272,9 @@ absl::Status CrashHistory::Commit(Database& database) {
     // Sizes that are no multiple of a sector.
     CrashRow row{.body = absl::StrCat("commit ", number, " of timeline ", timeline_, " ",
                                       std::string(random.Uniform(700), 'x')),
-                 .embedding = {}};
+                 .embedding = {},
+                 .x = {}};
+    if (!random.OneIn(5)) row.x = random.Unit();
     if (!random.OneIn(4)) {
       for (uint32_t i = 0; i < kDimensions; ++i) {
         row.embedding.push_back(static_cast<float>(random.Unit()));
@@ -185,10 +290,16 @@ absl::Status CrashHistory::Commit(Database& database) {
         transaction->DeleteRange(table->id, {.begin = EncodeRowId(begin), .end = EncodeRowId(end)})
             .status());
   }
-  KYRO_RETURN_IF_ERROR(put(0, {.body = absl::StrCat(number, " ", timeline_), .embedding = {}}));
+  KYRO_RETURN_IF_ERROR(put(0, {.body = absl::StrCat(number, " ", timeline_)}));
   if (in_bulk) {
     states_.push_back(std::move(next));
     return Acknowledge(number, LoadRows(database, *table, bulk_rows));
+  }
+  const auto values = transaction->catalog()->FindTable(kValuesTable);
+  if (values == nullptr) return absl::InternalError("table of values is gone");
+  for (uint64_t n = random.Uniform(3); n > 0; --n) {
+    KYRO_RETURN_IF_ERROR(WriteValue(
+        *transaction, values->id, absl::StrCat(number, " ", timeline_, ";"), random, &next.values));
   }
   if (random.OneIn(8)) {
     if (const auto second = transaction->catalog()->FindTable(kSecondTable)) {
@@ -198,17 +309,29 @@ absl::Status CrashHistory::Commit(Database& database) {
       next.second_table = absl::StrCat("second table of ", number, " ", timeline_);
       KYRO_RETURN_IF_ERROR(transaction->CreateTable(Schema(kSecondTable)).status());
       const auto created = transaction->catalog()->FindTable(kSecondTable);
-      KYRO_RETURN_IF_ERROR(
-          PutRow(*transaction, *created, 1, {.body = next.second_table, .embedding = {}}));
+      KYRO_RETURN_IF_ERROR(PutRow(*transaction, *created, 1, {.body = next.second_table}));
     }
   } else if (random.OneIn(8)) {
-    if (table->indexes.empty()) {
+    const IndexSchema* const index = FindIndex(*table, kIndex);
+    if (index == nullptr) {
       KYRO_RETURN_IF_ERROR(
           transaction->CreateIndex(table->id, {.name = std::string(kIndex), .column = 2}).status());
     } else {
-      KYRO_RETURN_IF_ERROR(transaction->DropIndex(table->id, table->indexes[0].id));
+      KYRO_RETURN_IF_ERROR(transaction->DropIndex(table->id, index->id));
     }
-    next.has_index = table->indexes.empty();
+    next.has_index = index == nullptr;
+  } else if (random.OneIn(6)) {
+    const IndexSchema* const boxes = FindIndex(*table, kBoxIndex);
+    if (boxes == nullptr) {
+      KYRO_RETURN_IF_ERROR(
+          transaction
+              ->CreateIndex(table->id,
+                            {.name = std::string(kBoxIndex), .method = "zorder", .columns = {0, 3}})
+              .status());
+    } else {
+      KYRO_RETURN_IF_ERROR(transaction->DropIndex(table->id, boxes->id));
+    }
+    next.has_boxes = boxes == nullptr;
   }
   states_.push_back(std::move(next));
   return Acknowledge(number, transaction->Commit().status());
@@ -248,8 +371,15 @@ std::string CrashHistory::VerifyAndContinue(Database& database) {
       return absl::StrCat("rows are not those after commit ", number, ": ", rows->size(),
                           " rows, expected ", expected.rows.size());
     }
-    if (table->indexes.empty() == expected.has_index) {
-      return absl::StrCat("the index is not as after commit ", number);
+    if ((FindIndex(*table, kIndex) != nullptr) != expected.has_index ||
+        (FindIndex(*table, kBoxIndex) != nullptr) != expected.has_boxes) {
+      return absl::StrCat("the indexes are not as after commit ", number);
+    }
+    const absl::StatusOr<std::map<std::string, std::string>> values = ReadValues(*transaction);
+    if (!values.ok()) return values.status().ToString();
+    if (*values != expected.values) {
+      return absl::StrCat("values are not those after commit ", number, ": ", values->size(),
+                          ", expected ", expected.values.size());
     }
     const absl::StatusOr<std::string> second = ReadSecondTable(*transaction);
     if (!second.ok()) return second.status().ToString();

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,18 +16,23 @@
 
 namespace kyrodb::engine {
 
-// Rows by id. Each commit upserts some, deletes some, and sets row 0 to its own number; now and
-// then one changes definitions as well, or is a bulk load.
+// Rows by id. Each commit upserts some, deletes some, and sets row 0 to its own number; beside that
+// it writes bare values under conditions, merges them, lets them expire. Now and then one changes
+// definitions as well, or is a bulk load.
 struct CrashRow {
   std::string body;
   std::vector<float> embedding;
+  std::optional<double> x;
   bool operator==(const CrashRow&) const = default;
 };
 using CrashModel = std::map<int64_t, CrashRow>;
 
 struct CrashState {
   CrashModel rows;
-  bool has_index = false;
+  bool has_index = false;  // of vectors
+  bool has_boxes = false;  // a zorder index on id and x
+  // Of a third table, by key.
+  std::map<std::string, std::string> values;
   // The body of the only row of a second table that comes and goes; empty: there is none.
   std::string second_table;
 };
@@ -45,8 +51,9 @@ class CrashHistory {
   absl::Status Commit(Database& database);
 
   // What the database must hold is the state after n commits, acknowledged <= n <= attempted.
-  // Compares everything: definitions, rows by scan and by point look-up, and the vector index's
-  // answer. Empty, or what is wrong. On success the history goes on from there on a new timeline.
+  // Compares everything: definitions, rows by scan and by point look-up, and what the indexes of
+  // vectors and boxes answer. Empty, or what is wrong. On success the history goes on from there on
+  // a new timeline.
   std::string VerifyAndContinue(Database& database);
 
   uint64_t acknowledged() const { return acknowledged_; }
