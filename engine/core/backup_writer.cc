@@ -85,9 +85,11 @@ class BackupWriter {
     report_.info.last_lsn = segments.back().end_lsn - 1;
     const std::vector<std::string> named = FilesOf(state);
     absl::btree_set<std::string> files(named.begin(), named.end());
-    // A bulk load of which only the log tells is applied: its run is there.
+    // A bulk load of which only the log tells is applied: its run is there. One that was committed
+    // since is not part of the log that was taken.
     for (const std::shared_ptr<KeySpace>& space : context_.spaces->Live()) {
       for (const auto& run : space->version()->runs) {
+        if (run->properties().max_lsn > report_.info.last_lsn) continue;
         files.insert(JoinPath("runs", FileNames::RunName(space->id(), run->file_number())));
       }
     }

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "engine/base/status.h"
 #include "engine/key_codec.h"
@@ -13,6 +14,10 @@ namespace {
 // Of every version in a loaded run; the run's LSN base does the rest.
 constexpr Lsn kLsnInFile = 1;
 constexpr Lsn kNewest = kLsnMax - 1;
+// The committing thread, for which everybody waits, compares at most about so many commits with the
+// loaded keys.
+constexpr Lsn kUncheckedMax = 64;
+constexpr int kValidationRounds = 4;
 
 absl::Status ConflictIfHeld(const Run& rows, absl::string_view key) {
   KYRO_ASSIGN_OR_RETURN(const Lsn held, rows.LatestLsn(key));
@@ -96,8 +101,8 @@ absl::Status BulkLoaderImpl::AddChecked(absl::string_view key, absl::string_view
 
 absl::StatusOr<CommitInfo> BulkLoaderImpl::Finish() {
   KYRO_RETURN_IF_ERROR(status_);
-  status_ = CatchOutOfMemory(
-      [] { return absl::FailedPreconditionError("bulk load has already ended"); });
+  status_ =
+      CatchOutOfMemory([] { return absl::FailedPreconditionError("bulk load has already ended"); });
   absl::StatusOr<CommitInfo> info = CommitInfo{};
   if (row_count_ > 0) info = CatchOutOfMemory([this] { return FinishChecked(); });
   // Committed, or perhaps: the file is no longer ours.
@@ -111,19 +116,25 @@ absl::StatusOr<CommitInfo> BulkLoaderImpl::FinishChecked() {
   KYRO_RETURN_IF_ERROR(context_->writable());
   KYRO_RETURN_IF_ERROR(writer_->Finish().status());
   writer_.reset();
-  KYRO_ASSIGN_OR_RETURN(rows_, Run::Open(*context_->file_system, path_, file_number_,
-                                         *context_->buffer_pool, *context_->metrics));
+  KYRO_ASSIGN_OR_RETURN(rows_, OpenRun());
+  // Here, not by the commit: it reads the file, and everybody would wait for that.
+  KYRO_ASSIGN_OR_RETURN(std::shared_ptr<Run> run, OpenRun());
   rows_->SetReplacedCount(replaced_->count());
+  run->SetReplacedCount(replaced_->count());
   replaced_.reset();
   KYRO_RETURN_IF_ERROR(context_->file_system->SyncDirectory(context_->names->runs()));
   // From now on no memtable holds a version of before the load: the run may stand before all
   // runs, and behind memtables that hold none of its keys.
   KYRO_RETURN_IF_ERROR(context_->checkpointer->Checkpoint(/*save_all_segments=*/false));
-  const Lsn checked_lsn = context_->views->visible();
   const std::shared_ptr<KeySpace> space = context_->spaces->Find(table_, kNewest);
   if (space == nullptr) return absl::AbortedError("the table of the bulk load was dropped");
-  KYRO_RETURN_IF_ERROR(ValidateRows(*space, *rows_, view_.snapshot, checked_lsn));
-  LoadCommit commit(context_, view_, table_, checked_lsn, rows_);
+  // Before the first look, so that the history has all that comes after it.
+  CommitHistory& history = *context_->commit_context->history;
+  history.AddReader();
+  const absl::Cleanup leave = [&] { history.RemoveReader(); };
+  Lsn checked_lsn = 0;
+  KYRO_RETURN_IF_ERROR(Validate(*space, &checked_lsn));
+  LoadCommit commit(context_, view_, table_, checked_lsn, rows_, std::move(run));
   in_log_ = true;
   KYRO_ASSIGN_OR_RETURN(const Lsn lsn, context_->log->Commit(&commit));
   // The manifest may name the run later as well: until then the log does.
@@ -133,13 +144,30 @@ absl::StatusOr<CommitInfo> BulkLoaderImpl::FinishChecked() {
   return CommitInfo{.lsn = lsn, .durable_lsn = context_->log->synced_lsn()};
 }
 
+absl::StatusOr<std::shared_ptr<Run>> BulkLoaderImpl::OpenRun() const {
+  return Run::Open(*context_->file_system, path_, file_number_, *context_->buffer_pool,
+                   *context_->metrics);
+}
+
+absl::Status BulkLoaderImpl::Validate(const KeySpace& space, Lsn* checked_lsn) const {
+  *checked_lsn = view_.snapshot;
+  for (int round = 0; round < kValidationRounds; ++round) {
+    const Lsn until = context_->views->visible();
+    if (round > 0 && until - *checked_lsn <= kUncheckedMax) break;
+    KYRO_RETURN_IF_ERROR(ValidateRows(space, *rows_, *checked_lsn, until));
+    *checked_lsn = until;
+  }
+  return absl::OkStatus();
+}
+
 LoadCommit::LoadCommit(const BulkLoadContext* context, const View& view, ObjectId table,
-                       Lsn checked_lsn, std::shared_ptr<const Run> rows)
+                       Lsn checked_lsn, std::shared_ptr<const Run> rows, std::shared_ptr<Run> run)
     : BatchCommit(context->commit_context, view.snapshot, view.catalog, &NoWrites(), nullptr),
       context_(context),
       table_(table),
       checked_lsn_(checked_lsn),
-      rows_(std::move(rows)) {
+      rows_(std::move(rows)),
+      run_(std::move(run)) {
   record_ = EncodeLoadRecord({.space = table,
                               .file_number = rows_->file_number(),
                               .row_count = rows_->properties().entry_count,
@@ -166,19 +194,27 @@ absl::Status LoadCommit::Prepare(Lsn lsn, std::span<wal::CommitRequest* const> u
   }
   const std::shared_ptr<KeySpace> space = context_->spaces->Find(table_, kNewest);
   if (space == nullptr) return absl::AbortedError("the table of the bulk load was dropped");
-  KYRO_RETURN_IF_ERROR(ValidateRows(*space, *rows_, checked_lsn_, kNewest));
-  KYRO_ASSIGN_OR_RETURN(
-      run_, Run::Open(*context_->file_system, rows_->path(), rows_->file_number(),
-                      *context_->buffer_pool, *context_->metrics, /*lsn_base=*/lsn - kLsnInFile));
-  run_->SetReplacedCount(rows_->replaced_count());
-  run_lsn_ = lsn;
+  // What was committed since has the LSNs between the two.
+  if (lsn > checked_lsn_ + 1) {
+    const std::optional<bool> changed = commit_context().history->AnyAfter(
+        checked_lsn_, [&](ObjectId space_id, absl::string_view key) {
+          return space_id == table_ && !ConflictIfHeld(*rows_, key).ok();
+        });
+    if (changed.value_or(false)) {
+      return absl::AbortedError("a row of the bulk load was changed by a concurrent transaction");
+    }
+    // More was committed than the history remembers.
+    if (!changed.has_value()) {
+      KYRO_RETURN_IF_ERROR(ValidateRows(*space, *rows_, checked_lsn_, kNewest));
+    }
+  }
   commit_context().recent->NoteUnknown(lsn);
   commit_context().history->NoteUnknown(lsn);
   return absl::OkStatus();
 }
 
 void LoadCommit::Apply(Lsn lsn) {
-  KYRO_CHECK(lsn == run_lsn_);
+  run_->SetLsnBase(lsn - kLsnInFile);
   context_->spaces->GetOrCreate(table_)->InstallLoad(std::move(run_));
   context_->views->Publish(lsn);
 }

@@ -59,6 +59,10 @@ class BulkLoaderImpl final : public BulkLoader {
 
   absl::Status AddChecked(absl::string_view key, absl::string_view value);
   absl::StatusOr<CommitInfo> FinishChecked();
+  // Looks for changes of the loaded keys since the load began, again and again until next to
+  // nothing is left for the committing thread to look at; sets up to which commit there are none.
+  absl::Status Validate(const KeySpace& space, Lsn* checked_lsn) const;
+  absl::StatusOr<std::shared_ptr<Run>> OpenRun() const;
   // Lets go of the file unless it may be part of the database.
   void Abandon();
 
@@ -79,9 +83,11 @@ class BulkLoaderImpl final : public BulkLoader {
 // The commit of a load.
 class LoadCommit final : public BatchCommit {
  public:
-  // Changes after `checked_lsn` are validated; those before were.
+  // Changes after `checked_lsn` are validated; those before were. The history must have had a
+  // reader since before that was the newest. `run` is the file of `rows` a second time, for
+  // readers.
   LoadCommit(const BulkLoadContext* context, const View& view, ObjectId table, Lsn checked_lsn,
-             std::shared_ptr<const Run> rows);
+             std::shared_ptr<const Run> rows, std::shared_ptr<Run> run);
 
   absl::Status Prepare(Lsn lsn, std::span<wal::CommitRequest* const> unapplied) override;
   absl::string_view record() const override { return record_; }
@@ -94,8 +100,7 @@ class LoadCommit final : public BatchCommit {
   const ObjectId table_;
   const Lsn checked_lsn_;
   const std::shared_ptr<const Run> rows_;
-  std::shared_ptr<const Run> run_;  // the same file with the commit's LSN
-  Lsn run_lsn_ = 0;
+  std::shared_ptr<Run> run_;  // gets the commit's LSN and becomes visible
   std::string record_;
 };
 

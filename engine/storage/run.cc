@@ -63,6 +63,14 @@ Run::~Run() {
   }
 }
 
+void Run::SetLsnBase(Lsn lsn_base) {
+  if (properties_.entry_count > 0) {
+    properties_.min_lsn += lsn_base - lsn_base_;
+    properties_.max_lsn += lsn_base - lsn_base_;
+  }
+  lsn_base_ = lsn_base;
+}
+
 absl::Status Run::Damaged(uint64_t offset, absl::string_view what) const {
   damaged_reads_.Add();
   return absl::DataLossError(absl::StrFormat("%s: offset %u: %s", path_, offset, what));

@@ -139,6 +139,8 @@ class Run : public std::enable_shared_from_this<Run>, private PageSource {
   void SetReplacedCount(uint64_t count) const { replaced_count_.store(count); }
   // What `Open` was told to add to the LSNs in the file.
   Lsn lsn_base() const { return lsn_base_; }
+  // For a run that was opened before its commit had an LSN. Before anybody else has the run.
+  void SetLsnBase(Lsn lsn_base);
   uint64_t file_number() const { return properties_.file_number; }
   uint64_t file_bytes() const { return file_bytes_; }
   // Pages of the file that have a checksum: all but its tail.
@@ -216,7 +218,7 @@ class Run : public std::enable_shared_from_this<Run>, private PageSource {
   Counter& models_retrained_;
   Counter& filters_rebuilt_;
   Counter& damaged_reads_;
-  const Lsn lsn_base_;
+  Lsn lsn_base_;
 
   RunFooter footer_;
   RunProperties properties_;
