@@ -35,9 +35,8 @@ struct CheckReport {
 //
 // Manifest and CURRENT; of each run everything (storage/run_check.h); of the log every frame, and
 // whether recovery finds all that was acknowledged; the catalog; of each vector index its segment,
-// and that a search reaches each row with a vector and nothing else; that no file is there that
-// nobody names. A zorder index is a key space: its runs are checked, its entries are not yet
-// compared with the rows.
+// and that a search reaches each row with a vector and nothing else; of each zorder index that its
+// entries are those of the rows; that no file is there that nobody names.
 //
 // Errors:         `NotFound` when there is no database, `FailedPrecondition` naming who has it
 //                 open, `Unavailable` when the disk fails. Damage is not an error.

@@ -29,6 +29,7 @@
 #include "engine/core/manifest_state.h"
 #include "engine/core/space_table.h"
 #include "engine/core/views.h"
+#include "engine/core/zorder_check.h"
 #include "engine/iterator.h"
 #include "engine/row_codec.h"
 #include "engine/storage/buffer_pool.h"
@@ -374,7 +375,8 @@ class DirectoryCheck {
     const std::shared_ptr<const Catalog> catalog = views_->catalog();
     for (const auto& table : catalog->tables()) {
       for (const IndexSchema& index : table->indexes) {
-        if (!index.is_zorder()) KYRO_RETURN_IF_ERROR(CheckIndex(table, index));
+        KYRO_RETURN_IF_ERROR(index.is_zorder() ? CheckEntries(*table, index)
+                                               : CheckIndex(table, index));
       }
     }
     for (const SegmentFile& file : state_.segments) {
@@ -421,6 +423,39 @@ class DirectoryCheck {
       return Tell(loaded, path);
     }
     return CompareIndex(*table, index, path, *space, *slot.ready().column, visible);
+  }
+
+  absl::Status CheckEntries(const TableSchema& table, const IndexSchema& index) {
+    const std::shared_ptr<KeySpace> rows = spaces_.Find(table.id, kNewestSnapshot);
+    const std::shared_ptr<KeySpace> entries = spaces_.Find(index.id, kNewestSnapshot);
+    // Against what is not all there nothing can be said.
+    if (rows == nullptr || entries == nullptr || !complete_ ||
+        incomplete_spaces_.contains(table.id) || incomplete_spaces_.contains(index.id)) {
+      return absl::OkStatus();
+    }
+    const std::string where =
+        absl::StrCat(names_.runs(), ": index ", index.name, " (key space ", index.id, ") of table ",
+                     table.name, " (", table.id, ")");
+    uint64_t finding_count = 0;
+    ZOrderFindings findings;
+    const absl::Status status = CheckZOrderEntries(
+        table, index, *rows, *entries, views_->visible(), Clock::System().WallMicros(),
+        [&](absl::string_view key, absl::string_view what) {
+          if (++finding_count > kFindingsPerIndexMax) return;
+          Problem(absl::StrCat(where, ": row ", Shown(key), " ", what));
+        },
+        &findings);
+    if (finding_count > kFindingsPerIndexMax) {
+      Problem(absl::StrCat(where, ": ", finding_count - kFindingsPerIndexMax,
+                           " further rows differ from the index"));
+    }
+    if (findings.is_being_built) Note(absl::StrCat(where, " is being built"));
+    if (findings.expired_count > 0) {
+      Note(absl::StrCat(where, " has ", findings.expired_count,
+                        " expired rows or entries of which the other side is gone already"));
+    }
+    // Damage of a run was told with it.
+    return status.ok() ? status : Tell(status, where);
   }
 
   // The rows with a vector, and what a search may return, must be the same.

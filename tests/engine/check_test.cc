@@ -202,7 +202,6 @@ TEST(CheckTest, AFilterThatDeniesAKeyIsFound) {
     std::fill_n(run->begin() + static_cast<ptrdiff_t>(filter.offset), filter.size_bytes, '\0');
   });
   EXPECT_THAT(outcome.lines, Contains(HasSubstr("the filter denies the key of row")));
-  EXPECT_THAT(outcome.lines, Contains(HasSubstr("is not found by a look-up")));
 }
 
 TEST(CheckTest, KeysThatDoNotAscendAreFound) {
