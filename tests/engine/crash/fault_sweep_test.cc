@@ -5,6 +5,7 @@
 //         a reopen on a healthy disk, and the comparison with what was acknowledged. After a failed
 //         sync of log or manifest the database must be read-only. (Short and interrupted system
 //         calls: system_call_fault_test.cc.)
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 
@@ -50,7 +51,8 @@ TEST_P(FaultSweepTest, AcknowledgedCommitsSurviveAndRefusedOnesNeverAppear) {
     ASSERT_EQ(history.VerifyAndContinue(*reopened), "");
     if (!failed) break;
   }
-  EXPECT_GT(n, 10u) << "the sweep must have met operations of this kind";
+  EXPECT_GT(n, std::min<uint64_t>(10, count - 1))
+      << "the sweep must have met operations of this kind";
   std::printf("%llu failures swept\n", static_cast<unsigned long long>(n));
 }
 

@@ -23,8 +23,13 @@
 
 namespace kyrodb::engine {
 
-// How long a life writes, at most, or recovers, when it is killed while it does.
+// How long a life writes, at most, or recovers, when it is killed while it does. Sanitizers make it
+// slower.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr uint64_t kLifeMicrosMax = 300'000;
+#else
 inline constexpr uint64_t kLifeMicrosMax = 30'000;
+#endif
 
 class KillTest : public ::testing::Test {
  protected:

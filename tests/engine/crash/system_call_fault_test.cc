@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -87,7 +88,8 @@ TEST_P(SystemCallFaultTest, AcknowledgedCommitsSurviveAndTheErrorIsTheRightOne) 
     }
     std::filesystem::remove_all(database_directory);
   }
-  EXPECT_GT(swept, 2u) << "the sweep must have met calls of this kind";
+  EXPECT_GT(swept, std::min<uint64_t>(2, count - 1))
+      << "the sweep must have met calls of this kind";
   std::printf("%llu failures swept\n", static_cast<unsigned long long>(swept));
 }
 
