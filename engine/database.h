@@ -70,6 +70,12 @@ struct SpaceStatistics {
   // Of those, the ones that will go when all runs are merged and nobody reads the past: deletes,
   // and what newer versions have replaced. Between runs it is an estimate by their filters.
   uint64_t dead_count = 0;
+  // Large values that lie apart from the runs. Of their bytes, those that no run refers to any more
+  // are dead: they go when merges have moved what lives beside them.
+  uint64_t value_file_count = 0;
+  uint64_t value_file_bytes = 0;  // of the files
+  uint64_t value_bytes = 0;       // of the values in them
+  uint64_t value_dead_bytes = 0;
   uint64_t memtable_bytes = 0;
   uint64_t filter_bytes = 0;
   uint64_t model_bytes = 0;

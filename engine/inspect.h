@@ -17,10 +17,10 @@ struct InspectOptions {
   uint64_t record_count = 0;
 };
 
-// Hands what `path` holds to `print`, piece by piece, lines ending in '\n': a run, a manifest,
-// CURRENT, a segment of the log, a vector segment, LOCK. What a file is, its content says; its name
-// counts only when the content does not. A damaged file is printed as far as it can be, with a line
-// "damaged at offset …" for each damage.
+// Hands what `path` holds to `print`, piece by piece, lines ending in '\n': a run, a value file,
+// a manifest, CURRENT, a segment of the log, a vector segment, LOCK. What a file is, its content
+// says; its name counts only when the content does not. A damaged file is printed as far as it can
+// be, with a line "damaged at offset …" for each damage.
 //
 // Errors:         `DataLoss` when the file is damaged or none of a database, `Unimplemented` when a
 //                 newer program wrote it, `NotFound`, `Unavailable`; what could be printed was.

@@ -46,8 +46,10 @@ int Run(const Flags& flags) {
   bench.report.AddFlag("systems",
                        flags.systems.empty() ? "all" : absl::StrJoin(flags.systems, ","));
   using Run = void (*)(Workbench&);
-  for (const auto& [group, run] :
-       {std::pair<const char*, Run>{"reads", RunReads}, {"loads", RunLoads}, {"mixes", RunMixes}}) {
+  for (const auto& [group, run] : {std::pair<const char*, Run>{"reads", RunReads},
+                                   {"loads", RunLoads},
+                                   {"mixes", RunMixes},
+                                   {"large", RunLarge}}) {
     if (!bench.WantsGroup(group)) continue;
     run(bench);
     bench.Save();
@@ -75,9 +77,9 @@ int main(int argc, char** argv) {
   app.add_option("--load-rounds", flags.load_rounds, "measured rounds of loads")
       ->check(CLI::Range(1, 1000));
   app.add_option("--seed", flags.seed, "of keys and order");
-  app.add_option("--groups", flags.groups, "of cases: reads, loads, mixes (default all)")
+  app.add_option("--groups", flags.groups, "of cases: reads, loads, mixes, large (default all)")
       ->delimiter(',')
-      ->check(CLI::IsMember({"reads", "loads", "mixes"}));
+      ->check(CLI::IsMember({"reads", "loads", "mixes", "large"}));
   app.add_option("--cases", flags.cases, "a part of the names of cases, as \"YCSB\" (default all)");
   app.add_option("--systems", flags.systems,
                  "of kyrodb, rocksdb-{default,block-cache,mapped,plain}, lmdb, leveldb, sqlite; "

@@ -158,7 +158,9 @@ class KyroStore final : public PartedStore {
       };
       const engine::SpaceStatistics statistics = Statistics();
       if (statistics.run_count <= knob("run_count_max") &&
-          statistics.memtable_bytes < knob("write_buffer_bytes")) {
+          statistics.memtable_bytes < knob("write_buffer_bytes") &&
+          statistics.value_dead_bytes <=
+              statistics.value_bytes * knob("value_dead_percent") / 100) {
         return;
       }
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
@@ -172,7 +174,9 @@ class KyroStore final : public PartedStore {
   std::string State() override {
     const engine::SpaceStatistics statistics = Statistics();
     return absl::StrCat(statistics.run_count, " runs with ", statistics.entry_count, " entries, ",
-                        statistics.run_bytes, " bytes; memtable ", statistics.memtable_bytes,
+                        statistics.run_bytes, " bytes; ", statistics.value_file_count,
+                        " value files, ", statistics.value_bytes, " bytes, ",
+                        statistics.value_dead_bytes, " dead; memtable ", statistics.memtable_bytes,
                         " bytes; models ", statistics.model_bytes, " bytes");
   }
   std::unique_ptr<Reader> NewReader() override {
@@ -211,7 +215,8 @@ absl::StatusOr<engine::ObjectId> FindOrCreateTable(engine::Database& database) {
 absl::StatusOr<std::unique_ptr<PartedStore>> OpenKyroStore(const StoreOptions& options) {
   engine::OpenOptions open;
   open.sync_mode = options.sync ? engine::SyncMode::kFull : engine::SyncMode::kOff;
-  open.knobs = {{"buffer_pool_bytes", static_cast<int64_t>(options.cache_bytes)}};
+  open.knobs = {{"buffer_pool_bytes", static_cast<int64_t>(options.cache_bytes)},
+                {"large_value_bytes", static_cast<int64_t>(options.large_value_bytes)}};
   KYRO_ASSIGN_OR_RETURN(std::unique_ptr<engine::Database> database,
                         engine::Database::Open(options.directory, open));
   KYRO_ASSIGN_OR_RETURN(const engine::ObjectId table, FindOrCreateTable(*database));

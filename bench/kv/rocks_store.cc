@@ -153,6 +153,12 @@ class RocksStore final : public Store {
       : configuration_(configuration), directory_(options.directory), sync_(options.sync) {
     options_.create_if_missing = true;
     if (configuration == RocksConfiguration::kDefault) return;
+    if (configuration == RocksConfiguration::kBlobFiles) {
+      options_.enable_blob_files = true;
+      options_.min_blob_size = 1024;
+      options_.enable_blob_garbage_collection = true;
+      return;
+    }
     options_.compression = rocksdb::kNoCompression;
     options_.max_open_files = -1;
     options_.memtable_whole_key_filtering = true;
@@ -186,7 +192,7 @@ class RocksStore final : public Store {
     return absl::OkStatus();
   }
   std::string name() const override {
-    const char* const names[] = {"default", "block cache", "mapped", "plain table"};
+    const char* const names[] = {"default", "block cache", "mapped", "plain table", "blob files"};
     return absl::StrCat("RocksDB ", ROCKSDB_MAJOR, ".", ROCKSDB_MINOR, " ",
                         names[static_cast<int>(configuration_)]);
   }

@@ -67,6 +67,8 @@ struct StoreOptions {
   bool sync = true;
   // Of the store's own cache, where it has one that is not fixed by the configuration.
   uint64_t cache_bytes = uint64_t{1} << 30;
+  // Ours: from which size on values lie apart from the runs; 0: never.
+  uint64_t large_value_bytes = 1024;
 };
 
 class Store {
@@ -113,6 +115,8 @@ enum class RocksConfiguration {
   kMapped,
   // PlainTable, mapped, with a hash of whole keys: point look-ups only, no ordered scans.
   kPlainTable,
+  // The defaults, with values of 1 KiB and more in blob files (BlobDB) that are collected.
+  kBlobFiles,
 };
 absl::StatusOr<std::unique_ptr<Store>> OpenRocksStore(const StoreOptions& options,
                                                       RocksConfiguration configuration);

@@ -16,4 +16,7 @@ void RunLoads(Workbench& bench);
 // YCSB A to F in process, and 50/50 mixes with several threads, against RocksDB.
 void RunMixes(Workbench& bench);
 
+// Rows of 4 KiB, against RocksDB with and without blob files: what writing them costs in bytes.
+void RunLarge(Workbench& bench);
+
 }  // namespace kyrodb::bench

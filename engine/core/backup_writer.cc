@@ -91,6 +91,9 @@ class BackupWriter {
       for (const auto& run : space->version()->runs) {
         if (run->properties().max_lsn > report_.info.last_lsn) continue;
         files.insert(JoinPath("runs", FileNames::RunName(space->id(), run->file_number())));
+        for (const ValueFileShare& share : run->properties().value_files) {
+          files.insert(JoinPath("runs", FileNames::ValuesName(share.file_number)));
+        }
       }
     }
     for (const std::string& file : files) {

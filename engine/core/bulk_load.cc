@@ -53,10 +53,15 @@ absl::StatusOr<std::unique_ptr<BulkLoader>> BulkLoaderImpl::Create(const BulkLoa
   }
   KYRO_ASSIGN_OR_RETURN(loader->file_number_, context->checkpointer->NewFileNumber());
   loader->path_ = context->names->Run(table, loader->file_number_);
-  KYRO_ASSIGN_OR_RETURN(loader->writer_, RunWriter::Create(*context->file_system, loader->path_,
-                                                           {.file_number = loader->file_number_,
-                                                            .smallest_key = options.smallest_key,
-                                                            .largest_key = options.largest_key}));
+  KYRO_ASSIGN_OR_RETURN(
+      loader->writer_,
+      RunWriter::Create(
+          *context->file_system, loader->path_,
+          {.file_number = loader->file_number_,
+           .smallest_key = options.smallest_key,
+           .largest_key = options.largest_key,
+           .large_value_bytes = static_cast<uint64_t>(context->large_value_bytes->value()),
+           .value_file_path = context->value_files->Path(loader->file_number_)}));
   const std::shared_ptr<KeySpace> space = context->spaces->Find(table, kNewest);
   loader->replaced_.emplace(space == nullptr ? std::vector<std::shared_ptr<const Run>>()
                                              : space->version()->runs);
@@ -72,9 +77,9 @@ BulkLoaderImpl::~BulkLoaderImpl() {
 }
 
 void BulkLoaderImpl::Abandon() {
-  writer_.reset();  // removes a file that was not finished
+  writer_.reset();  // removes files that were not finished
   if (rows_ == nullptr) return;
-  rows_->MarkObsolete(context_->obsolete_files);
+  rows_->Abandon(context_->obsolete_files);
   rows_.reset();
   // What cannot be removed now is removed at the next checkpoint or open.
   CatchOutOfMemory([this] {
@@ -146,7 +151,7 @@ absl::StatusOr<CommitInfo> BulkLoaderImpl::FinishChecked() {
 
 absl::StatusOr<std::shared_ptr<Run>> BulkLoaderImpl::OpenRun() const {
   return Run::Open(*context_->file_system, path_, file_number_, *context_->buffer_pool,
-                   *context_->metrics);
+                   *context_->metrics, /*lsn_base=*/0, context_->value_files);
 }
 
 absl::Status BulkLoaderImpl::Validate(const KeySpace& space, Lsn* checked_lsn) const {

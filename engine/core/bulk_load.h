@@ -8,6 +8,7 @@
 #include <string>
 
 #include "engine/base/file_system.h"
+#include "engine/base/knobs.h"
 #include "engine/base/metrics.h"
 #include "engine/bulk_loader.h"
 #include "engine/core/batch_commit.h"
@@ -20,6 +21,7 @@
 #include "engine/storage/obsolete_files.h"
 #include "engine/storage/replaced_counter.h"
 #include "engine/storage/run_writer.h"
+#include "engine/storage/value_file_set.h"
 #include "wal/log.h"
 
 namespace kyrodb::engine {
@@ -29,6 +31,8 @@ struct BulkLoadContext {
   FileSystem* file_system = nullptr;
   const FileNames* names = nullptr;
   BufferPool* buffer_pool = nullptr;
+  ValueFileSet* value_files = nullptr;
+  const Knob* large_value_bytes = nullptr;
   MetricsRegistry* metrics = nullptr;
   ObsoleteFiles* obsolete_files = nullptr;
   SpaceTable* spaces = nullptr;

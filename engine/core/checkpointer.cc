@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/status.h"
+#include "engine/storage/value_use.h"
 
 namespace kyrodb::engine {
 namespace {
@@ -19,6 +20,16 @@ void AddNote(const Run& run, ManifestState* state) {
   state->run_notes.push_back({.file_number = run.file_number(),
                               .lsn_base = run.lsn_base(),
                               .replaced_count = run.replaced_count()});
+}
+
+// Makes the entry's list of value files that of its runs.
+void ListValueFiles(std::span<const std::shared_ptr<const Run>> runs, ManifestState::Space* entry) {
+  entry->value_files.clear();
+  for (const ValueFileUse& use : ValueFileUses(runs)) {
+    entry->value_files.push_back({.file_number = use.file->file_number(),
+                                  .value_bytes = use.value_bytes(),
+                                  .live_bytes = use.live_bytes});
+  }
 }
 
 }  // namespace
@@ -176,19 +187,23 @@ ManifestState Checkpointer::NextState(Lsn cut, const std::vector<Flush>& flushes
   next.spaces.clear();
   next.run_notes.clear();
   for (const auto& space : context_.spaces->Live()) {
-    ManifestState::Space entry{space->id(), {}};
+    ManifestState::Space entry{.id = space->id(), .runs = {}, .value_files = {}};
+    std::vector<std::shared_ptr<const Run>> named;
     for (const auto& run : space->version()->runs) {
       // Loaded after the cut: the log still tells of it, and would tell of it twice.
       if (run->properties().max_lsn > cut) continue;
       entry.runs.push_back(run->file_number());
       AddNote(*run, &next);
+      named.push_back(run);
     }
     for (const Flush& flush : flushes) {
       if (flush.space == space && flush.run != nullptr) {
         entry.runs.insert(entry.runs.begin(), flush.run->file_number());
         AddNote(*flush.run, &next);
+        named.push_back(flush.run);
       }
     }
+    ListValueFiles(named, &entry);
     next.spaces.push_back(std::move(entry));
   }
   next.segments.clear();
@@ -225,7 +240,7 @@ absl::Status Checkpointer::CheckpointLocked(bool save_all_segments) {
   if (!status.ok()) {
     if (!InDoubt()) {
       for (const Flush& flush : flushes) {
-        if (flush.run != nullptr) flush.run->MarkObsolete(context_.obsolete_files);
+        if (flush.run != nullptr) flush.run->Abandon(context_.obsolete_files);
       }
       for (const SavedSegment& segment : segments) {
         context_.obsolete_files->Add(
@@ -239,7 +254,7 @@ absl::Status Checkpointer::CheckpointLocked(bool save_all_segments) {
   for (const Flush& flush : flushes) {
     flush.space->InstallFlush(flush.run, flush.frozen);
     flushes_.Add();
-    if (flush.run != nullptr) flushed_bytes_.Add(flush.run->file_bytes());
+    if (flush.run != nullptr) flushed_bytes_.Add(flush.run->written_bytes());
   }
   for (const SavedSegment& segment : segments) {
     segment.slot->SetPersisted(segment.file, segment.column.get(), segment.change_count);
@@ -294,7 +309,8 @@ absl::Status Checkpointer::ReleaseDropped() {
   return absl::OkStatus();
 }
 
-absl::Status Checkpointer::PublishMerge(const KeySpace& space, const Run* merged,
+absl::Status Checkpointer::PublishMerge(const KeySpace& space,
+                                        const std::shared_ptr<const Run>& merged,
                                         const std::vector<std::shared_ptr<const Run>>& runs) {
   ManifestState next = state_;
   for (ManifestState::Space& entry : next.spaces) {
@@ -310,6 +326,14 @@ absl::Status Checkpointer::PublishMerge(const KeySpace& space, const Run* merged
       if (!replaced) numbers.push_back(file_number);
     }
     entry.runs = std::move(numbers);
+    std::vector<std::shared_ptr<const Run>> named;
+    for (const auto& run : space.version()->runs) {
+      if (std::find(entry.runs.begin(), entry.runs.end(), run->file_number()) != entry.runs.end()) {
+        named.push_back(run);
+      }
+    }
+    if (merged != nullptr) named.push_back(merged);
+    ListValueFiles(named, &entry);
   }
   for (const auto& run : runs) {
     std::erase_if(next.run_notes, [&](const ManifestState::RunNote& note) {
@@ -358,16 +382,16 @@ absl::Status Checkpointer::MergeRuns(const std::shared_ptr<KeySpace>& space,
   // The table was dropped meanwhile, and its last reader is gone.
   if (std::none_of(state_.spaces.begin(), state_.spaces.end(),
                    [&](const ManifestState::Space& known) { return known.id == space->id(); })) {
-    if (merged != nullptr) merged->MarkObsolete(context_.obsolete_files);
+    if (merged != nullptr) merged->Abandon(context_.obsolete_files);
     merged.reset();
     RemoveObsolete();
     return absl::OkStatus();
   }
   absl::Status status = context_.file_system->SyncDirectory(context_.names->runs());
-  if (status.ok()) status = PublishMerge(*space, merged.get(), runs);
+  if (status.ok()) status = PublishMerge(*space, merged, runs);
   if (!status.ok()) {
     if (!InDoubt() && merged != nullptr) {
-      merged->MarkObsolete(context_.obsolete_files);
+      merged->Abandon(context_.obsolete_files);
       merged.reset();
       RemoveObsolete();
     }
@@ -375,7 +399,7 @@ absl::Status Checkpointer::MergeRuns(const std::shared_ptr<KeySpace>& space,
   }
   space->InstallCompaction(merged, runs);
   compactions_.Add();
-  if (merged != nullptr) compacted_bytes_.Add(merged->file_bytes());
+  if (merged != nullptr) compacted_bytes_.Add(merged->written_bytes());
   runs.clear();  // perhaps the last to hold them
   RemoveObsolete();
   return absl::OkStatus();
@@ -387,7 +411,12 @@ absl::Status Checkpointer::Compact(ObjectId space_id) {
   if (space == nullptr) return absl::OkStatus();
   std::vector<std::shared_ptr<const Run>> runs = space->version()->runs;
   if (runs.empty()) return absl::OkStatus();
-  const absl::Status status = MergeRuns(space, std::move(runs), /*in_background=*/false);
+  absl::Status status = MergeRuns(space, std::move(runs), /*in_background=*/false);
+  // Now it is known which of the large values are dead.
+  if (status.ok()) runs = space->RunsToCollect();
+  if (status.ok() && !runs.empty()) {
+    status = MergeRuns(space, std::move(runs), /*in_background=*/false);
+  }
   if (!status.ok() && !absl::IsCancelled(status)) failures_.Add();
   return Annotate(status, absl::StrCat("compaction of key space ", space_id));
 }
@@ -398,6 +427,7 @@ absl::Status Checkpointer::CompactWhereNeeded(size_t run_count_max, uint64_t dea
   for (const auto& space : context_.spaces->Live()) {
     std::vector<std::shared_ptr<const Run>> runs =
         space->RunsToCompact(run_count_max, dead_percent_max);
+    if (runs.empty()) runs = space->RunsToCollect();
     if (runs.empty()) continue;
     const absl::Status status = MergeRuns(space, std::move(runs), /*in_background=*/true);
     if (absl::IsCancelled(status)) return status;

@@ -69,11 +69,12 @@ class Checkpointer {
   // writing anything but the manifest: a full disk can be emptied.
   absl::Status ReleaseDropped();
 
-  // Merges all runs of a key space into one; OK when it is gone. Checkpoints go on meanwhile.
+  // Merges all runs of a key space into one, and once more when that left many large values dead;
+  // OK when it is gone. Checkpoints go on meanwhile.
   absl::Status Compact(ObjectId space);
-  // Merges where a space has more than `run_count_max` runs or more than `dead_percent_max` percent
-  // of its keys are dead; goes on with the other spaces when one fails, and returns the first
-  // error.
+  // Merges where a space has more than `run_count_max` runs, more than `dead_percent_max` percent
+  // of its keys are dead, or many of its large values; goes on with the other spaces when one
+  // fails, and returns the first error.
   absl::Status CompactWhereNeeded(size_t run_count_max, uint64_t dead_percent_max);
   // Makes the merge that is under way, and all later ones, give up soon: `Cancelled`.
   void CancelMerges() { pace_.Cancel(); }
@@ -114,7 +115,7 @@ class Checkpointer {
   // Whether the manifest names all of them.
   bool AreNamed(const std::vector<std::shared_ptr<const Run>>& runs) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status PublishMerge(const KeySpace& space, const Run* merged,
+  absl::Status PublishMerge(const KeySpace& space, const std::shared_ptr<const Run>& merged,
                             const std::vector<std::shared_ptr<const Run>>& runs)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status WriteFiles(std::vector<Flush>* flushes, std::vector<SavedSegment>* segments,

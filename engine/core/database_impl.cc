@@ -17,6 +17,7 @@
 #include "engine/core/catalog_codec.h"
 #include "engine/core/change_feed_impl.h"
 #include "engine/key_codec.h"
+#include "engine/storage/value_use.h"
 #include "vector/hashbag.h"
 #include "wal/recovery.h"
 
@@ -137,6 +138,30 @@ absl::Status DatabaseImpl::DefineKnobs() {
                       .default_value = static_cast<int64_t>(kDeadPercentMax),
                       .min = 1,
                       .max = 100});
+  large_value_bytes_ =
+      &knobs_.Define({.name = "large_value_bytes",
+                      .description = "values of at least this size lie apart from their keys, so "
+                                     "that merges do not rewrite them; 0: none do",
+                      .unit = "bytes",
+                      .default_value = 1024,
+                      .min = 0,
+                      .max = int64_t{1} << 40});
+  value_dead_percent_ =
+      &knobs_.Define({.name = "value_dead_percent",
+                      .description = "share of dead bytes in files of large values from which "
+                                     "merges write the rest of them anew",
+                      .unit = "percent",
+                      .default_value = static_cast<int64_t>(kValueDeadPercent),
+                      .min = 1,
+                      .max = 100});
+  value_file_bytes_min_ =
+      &knobs_.Define({.name = "value_file_bytes_min",
+                      .description = "files of large values that are smaller are written anew by "
+                                     "every merge that meets them",
+                      .unit = "bytes",
+                      .default_value = static_cast<int64_t>(kValueFileBytesMin),
+                      .min = 0,
+                      .max = int64_t{1} << 40});
   log_retention_bytes_ = &knobs_.Define({.name = "log_retention_bytes",
                                          .description = "log kept for followers after a "
                                                         "checkpoint",
@@ -203,14 +228,24 @@ absl::Status DatabaseImpl::LoadManifest() {
 absl::Status DatabaseImpl::OpenRuns() {
   KYRO_ASSIGN_OR_RETURN(const int64_t pool_bytes, knobs_.Get("buffer_pool_bytes"));
   buffer_pool_ = std::make_unique<BufferPool>(static_cast<uint64_t>(pool_bytes), metrics_);
-  const StorageContext storage{*file_system_, *buffer_pool_, metrics_, obsolete_files_, clock_};
+  value_files_ = std::make_unique<ValueFileSet>(*file_system_, names_.values_prefix(),
+                                                *buffer_pool_, metrics_);
+  const StorageContext storage{.file_system = *file_system_,
+                               .buffer_pool = *buffer_pool_,
+                               .metrics = metrics_,
+                               .obsolete_files = obsolete_files_,
+                               .clock = clock_,
+                               .value_files = value_files_.get(),
+                               .large_value_bytes = large_value_bytes_,
+                               .value_dead_percent = value_dead_percent_,
+                               .value_file_bytes_min = value_file_bytes_min_};
   spaces_ = std::make_unique<SpaceTable>(storage);
   for (const ManifestState::Space& space : state_.spaces) {
     std::vector<std::shared_ptr<const Run>> runs;
     for (const uint64_t number : space.runs) {
       absl::StatusOr<std::shared_ptr<Run>> run =
           Run::Open(*file_system_, names_.Run(space.id, number), number, *buffer_pool_, metrics_,
-                    state_.NoteOf(number).lsn_base);
+                    state_.NoteOf(number).lsn_base, value_files_.get());
       // Here "not found" means a file that the manifest names.
       if (absl::IsNotFound(run.status())) return absl::DataLossError(run.status().message());
       KYRO_RETURN_IF_ERROR(run.status());
@@ -287,12 +322,13 @@ absl::Status DatabaseImpl::ReplayLoad(Lsn lsn, const LoadRecord& load) {
   state_.next_file_number = std::max(state_.next_file_number, load.file_number + 1);
   absl::StatusOr<std::shared_ptr<Run>> run =
       Run::Open(*file_system_, names_.Run(load.space, load.file_number), load.file_number,
-                *buffer_pool_, metrics_, /*lsn_base=*/lsn - 1);
+                *buffer_pool_, metrics_, /*lsn_base=*/lsn - 1, value_files_.get());
   if (absl::IsNotFound(run.status())) {
     missing_loads_.push_back(load);
     return absl::OkStatus();
   }
   KYRO_RETURN_IF_ERROR(run.status());
+  for (const auto& file : (*run)->value_files()) replayed_files_.push_back(file->path());
   spaces_->GetOrCreate(load.space)->InstallLoad(*std::move(run));
   replayed_loads_.push_back(load);
   return absl::OkStatus();
@@ -341,6 +377,7 @@ absl::Status DatabaseImpl::RemoveOrphans() {
   for (const LoadRecord& load : replayed_loads_) {
     named.insert(names_.Run(load.space, load.file_number));
   }
+  named.insert(replayed_files_.begin(), replayed_files_.end());
   for (const std::string& file : files) named.insert(JoinPath(names_.directory(), file));
   for (const std::string& directory : {names_.runs(), names_.vectors()}) {
     KYRO_ASSIGN_OR_RETURN(const std::vector<std::string> found, file_system_->List(directory));
@@ -403,6 +440,8 @@ void DatabaseImpl::StartBackground() {
   bulk_load_context_ = {.file_system = file_system_,
                         .names = &names_,
                         .buffer_pool = buffer_pool_.get(),
+                        .value_files = value_files_.get(),
+                        .large_value_bytes = large_value_bytes_,
                         .metrics = &metrics_,
                         .obsolete_files = &obsolete_files_,
                         .spaces = spaces_.get(),

@@ -24,6 +24,7 @@
 #include "engine/database.h"
 #include "engine/storage/buffer_pool.h"
 #include "engine/storage/obsolete_files.h"
+#include "engine/storage/value_file_set.h"
 #include "wal/log.h"
 #include "wal/manifest.h"
 
@@ -96,6 +97,9 @@ class DatabaseImpl final : public Database {
   const Knob* log_archive_bytes_ = nullptr;
   const Knob* compaction_bytes_per_second_ = nullptr;
   const Knob* compaction_dead_percent_ = nullptr;
+  const Knob* large_value_bytes_ = nullptr;
+  const Knob* value_dead_percent_ = nullptr;
+  const Knob* value_file_bytes_min_ = nullptr;
   const Knob* scrub_bytes_per_second_ = nullptr;
   const Knob* scrub_pause_seconds_ = nullptr;
   std::unique_ptr<Embedder> embedder_;
@@ -108,6 +112,7 @@ class DatabaseImpl final : public Database {
 
   ObsoleteFiles obsolete_files_;
   std::unique_ptr<BufferPool> buffer_pool_;
+  std::unique_ptr<ValueFileSet> value_files_;
   std::unique_ptr<SpaceTable> spaces_;
   IndexSet indexes_;
   std::unique_ptr<Views> views_;
@@ -116,7 +121,8 @@ class DatabaseImpl final : public Database {
   CommitContext commit_context_;
   BulkLoadContext bulk_load_context_;
   std::vector<LoadRecord> replayed_loads_;
-  std::vector<LoadRecord> missing_loads_;  // their runs are not there
+  std::vector<std::string> replayed_files_;  // of large values of those
+  std::vector<LoadRecord> missing_loads_;    // their runs are not there
   TransactionContext transaction_context_;
   std::unique_ptr<wal::Log> log_;
   std::unique_ptr<Checkpointer> checkpointer_;

@@ -35,6 +35,7 @@
 #include "engine/storage/buffer_pool.h"
 #include "engine/storage/obsolete_files.h"
 #include "engine/storage/run_check.h"
+#include "engine/storage/value_check.h"
 #include "wal/manifest.h"
 #include "wal/recovery.h"
 #include "wal/segment_dump.h"
@@ -69,7 +70,8 @@ class DirectoryCheck {
         names_(directory),
         tell_(tell),
         pool_(kPoolBytes, metrics_),
-        spaces_(StorageContext{*file_system_, pool_, metrics_, obsolete_}) {}
+        value_files_(*file_system, names_.values_prefix(), pool_, metrics_),
+        spaces_(storage()) {}
 
   absl::StatusOr<CheckReport> Check(absl::string_view opener) {
     KYRO_RETURN_IF_ERROR(FindDatabase());
@@ -81,12 +83,21 @@ class DirectoryCheck {
     KYRO_RETURN_IF_ERROR(CheckRuns());
     KYRO_RETURN_IF_ERROR(CheckCatalog());
     KYRO_RETURN_IF_ERROR(CheckLog());
+    KYRO_RETURN_IF_ERROR(CheckValueFiles());
     KYRO_RETURN_IF_ERROR(CheckIndexes());
     TellOrphans();
     return report_;
   }
 
  private:
+  StorageContext storage() {
+    return {.file_system = *file_system_,
+            .buffer_pool = pool_,
+            .metrics = metrics_,
+            .obsolete_files = obsolete_,
+            .value_files = &value_files_};
+  }
+
   void Problem(absl::string_view what) {
     ++report_.problem_count;
     tell_(absl::StrCat("problem: ", what));
@@ -180,9 +191,11 @@ class DirectoryCheck {
     const std::string path = names_.Run(space, number);
     unnamed_.erase(path);
     absl::StatusOr<std::shared_ptr<Run>> run =
-        Run::Open(*file_system_, path, number, pool_, metrics_, lsn_base);
+        Run::Open(*file_system_, path, number, pool_, metrics_, lsn_base, &value_files_);
     if (absl::IsNotFound(run.status())) {
-      Problem(absl::StrCat(path, ": the file is missing"));
+      KYRO_ASSIGN_OR_RETURN(const bool exists, file_system_->Exists(path));
+      Problem(exists ? absl::StrCat("a file is missing: ", run.status().message())
+                     : absl::StrCat(path, ": the file is missing"));
       return nullptr;
     }
     if (!run.ok()) {
@@ -215,8 +228,34 @@ class DirectoryCheck {
         }
         runs.push_back(std::move(run));
       }
-      spaces_.Insert(std::make_shared<KeySpace>(
-          space.id, StorageContext{*file_system_, pool_, metrics_, obsolete_}, std::move(runs)));
+      spaces_.Insert(std::make_shared<KeySpace>(space.id, storage(), std::move(runs)));
+    }
+    return absl::OkStatus();
+  }
+
+  // Those that are named, and those of bulk loads of which the log tells.
+  absl::Status CheckValueFiles() {
+    absl::flat_hash_map<uint64_t, uint64_t> live;  // by what is in the manifest
+    for (const ManifestState::Space& space : state_.spaces) {
+      for (const auto& values : space.value_files) {
+        unnamed_.erase(names_.Values(values.file_number));
+        live[values.file_number] = values.live_bytes;
+      }
+    }
+    for (const auto& space : spaces_.Live()) {
+      const std::shared_ptr<const SpaceVersion> version = space->version();
+      for (const ValueFileUse& use : ValueFileUses(version->runs)) {
+        unnamed_.erase(use.file->path());
+        KYRO_RETURN_IF_ERROR(CheckValueFile(
+            use, version->runs, [this](const absl::Status& found) { Problem(found.message()); }));
+        if (incomplete_spaces_.contains(space->id())) continue;
+        const auto named = live.find(use.file->file_number());
+        if (named == live.end() || named->second == use.live_bytes) continue;
+        Problem(
+            absl::StrFormat("%s: offset 0: the manifest counts %u bytes of %s as live, the "
+                            "runs need %u",
+                            manifest_path_, named->second, use.file->path(), use.live_bytes));
+      }
     }
     return absl::OkStatus();
   }
@@ -541,6 +580,7 @@ class DirectoryCheck {
   MetricsRegistry metrics_;
   BufferPool pool_;
   ObsoleteFiles obsolete_;
+  ValueFileSet value_files_;
   SpaceTable spaces_;
   std::unique_ptr<Views> views_;
   ManifestState state_;

@@ -29,6 +29,7 @@
 #include "engine/storage/internal_iterator.h"
 #include "engine/storage/run.h"
 #include "engine/storage/run_check.h"
+#include "engine/storage/value_file.h"
 #include "vector/hnsw_index.h"
 #include "wal/manifest.h"
 #include "wal/segment_dump.h"
@@ -43,7 +44,7 @@ constexpr uint64_t kDamagesMax = 20;
 constexpr uint64_t kPoolBytes = uint64_t{16} << 20;
 constexpr uint64_t kHeadBytes = 64;
 
-enum class FileKind { kUnknown, kRun, kManifest, kCurrent, kLog, kVectors, kLock };
+enum class FileKind { kUnknown, kRun, kValues, kManifest, kCurrent, kLog, kVectors, kLock };
 
 const char* NameOf(FileKind kind) {
   switch (kind) {
@@ -51,6 +52,8 @@ const char* NameOf(FileKind kind) {
       break;
     case FileKind::kRun:
       return "run";
+    case FileKind::kValues:
+      return "value file";
     case FileKind::kManifest:
       return "manifest";
     case FileKind::kCurrent:
@@ -107,7 +110,8 @@ class Inspector {
       return absl::DataLossError(absl::StrCat(path_, " is no file of a database"));
     }
     if (by_name && kind != FileKind::kLock) {
-      Damaged(kind == FileKind::kRun ? size_bytes_ - tail.size() : 0,
+      const bool by_tail = kind == FileKind::kRun || kind == FileKind::kValues;
+      Damaged(by_tail ? size_bytes_ - tail.size() : 0,
               absl::StrCat("nothing but its name says that this is a ", NameOf(kind)));
     }
     KYRO_RETURN_IF_ERROR(InspectAs(kind));
@@ -162,6 +166,9 @@ class Inspector {
     if (tail.size() == kRunTrailerBytes && LoadFixed64(tail.data() + 8) == kRunMagic) {
       return FileKind::kRun;
     }
+    if (tail.size() == kRunTrailerBytes && LoadFixed64(tail.data() + 8) == kValueFileMagic) {
+      return FileKind::kValues;
+    }
     if (wal::LooksLikeManifest(head)) return FileKind::kManifest;
     if (wal::LooksLikeSegment(head)) return FileKind::kLog;
     if (LooksLikeVectorSegment(head)) return FileKind::kVectors;
@@ -174,6 +181,7 @@ class Inspector {
     const absl::string_view name =
         slash == std::string::npos ? path_ : absl::string_view(path_).substr(slash + 1);
     if (absl::StartsWith(name, "run-")) return FileKind::kRun;
+    if (absl::StartsWith(name, "values-")) return FileKind::kValues;
     if (absl::StartsWith(name, "MANIFEST-")) return FileKind::kManifest;
     if (absl::StartsWith(name, "CURRENT")) return FileKind::kCurrent;
     if (absl::StartsWith(name, "wal-")) return FileKind::kLog;
@@ -184,6 +192,7 @@ class Inspector {
 
   absl::Status InspectAs(FileKind kind) {
     if (kind == FileKind::kRun) return InspectRun();
+    if (kind == FileKind::kValues) return InspectValues();
     KYRO_ASSIGN_OR_RETURN(const std::string bytes, Read(0, size_bytes_));
     switch (kind) {
       case FileKind::kManifest:
@@ -198,8 +207,43 @@ class Inspector {
         Line("last opened by %s", Shown(bytes, kHeadBytes * 4));
         return absl::OkStatus();
       case FileKind::kRun:
+      case FileKind::kValues:
       case FileKind::kUnknown:
         break;
+    }
+    return absl::OkStatus();
+  }
+
+  // Which bytes are a value only the runs know.
+  absl::Status InspectValues() {
+    const uint64_t tail_bytes = std::min(size_bytes_, kValueFileTailBytes);
+    KYRO_ASSIGN_OR_RETURN(const std::string tail, Read(size_bytes_ - tail_bytes, tail_bytes));
+    const absl::StatusOr<ValueFileFooter> footer = DecodeValueFileTail(tail, size_bytes_);
+    if (!footer.ok()) {
+      if (!absl::IsDataLoss(footer.status())) return Annotate(footer.status(), path_);
+      absl::string_view what = footer.status().message();
+      uint64_t offset = 0;
+      if (absl::ConsumePrefix(&what, "offset ")) TakeOffset(what, &offset, &what);
+      Damaged(offset, what);
+      return absl::OkStatus();
+    }
+    Line("format version %d", kValueFileFormatVersion);
+    Line("value file number %d: %d values, %d bytes in %d pages", footer->file_number,
+         footer->value_count, footer->value_bytes, footer->page_count());
+    Line("checksums at offset %d", footer->checksums_offset());
+    MetricsRegistry metrics;
+    BufferPool pool(kPoolBytes, metrics);
+    const absl::StatusOr<std::shared_ptr<const ValueFile>> file =
+        ValueFile::Open(*file_system_, path_, footer->file_number, pool, metrics);
+    if (!file.ok()) return Tell(0, file.status());
+    std::string buffer;
+    for (uint64_t page = 0; page < (*file)->checked_page_count(); ++page) {
+      absl::Status told;
+      KYRO_RETURN_IF_ERROR(
+          (*file)->VerifyPages(page, page + 1, &buffer, [&](const absl::Status& status) {
+            if (told.ok()) told = Tell(page * kPageBytes, status);
+          }));
+      KYRO_RETURN_IF_ERROR(told);
     }
     return absl::OkStatus();
   }
@@ -252,6 +296,10 @@ class Inspector {
       }
       Line("key space %d%s: %d runs, from new to old: %s", space.id,
            space.id == kCatalogSpace ? " (catalog)" : "", space.runs.size(), runs);
+      for (const auto& values : space.value_files) {
+        Line("  large values in values-%d: %d bytes, %d of them live", values.file_number,
+             values.value_bytes, values.live_bytes);
+      }
     }
     for (const SegmentFile& segment : state->segments) {
       Line("vector index %d: segment-%d-%d, complete up to LSN %d", segment.index, segment.index,
@@ -366,6 +414,10 @@ class Inspector {
          p.slice_count < p.entry_count ? " (grouped)" : "", p.key_bytes, p.value_bytes);
     Line("common prefix %s, first key %s, last key %s", ShownKey(p.common_prefix),
          ShownKey(p.smallest_key), ShownKey(p.largest_key));
+    for (const ValueFileShare& share : p.value_files) {
+      Line("%d values of %d bytes lie in values-%d", share.value_count, share.value_bytes,
+           share.file_number);
+    }
   }
 
   absl::Status InspectRun() {
@@ -376,11 +428,11 @@ class Inspector {
       KYRO_RETURN_IF_ERROR(TellTail(footer.status()));
       return absl::OkStatus();
     }
-    Line("format version %d", kRunFormatVersion);
+    Line("format version %d", footer->version);
     PrintSections(*footer);
     KYRO_ASSIGN_OR_RETURN(const std::string bytes,
                           Read(footer->properties.offset, footer->properties.size_bytes));
-    const absl::StatusOr<RunProperties> properties = DecodeRunProperties(bytes);
+    const absl::StatusOr<RunProperties> properties = DecodeRunProperties(bytes, footer->version);
     if (Crc32c(bytes) != footer->properties_crc) {
       Damaged(footer->properties.offset, "the properties fail their checksum");
     } else if (!properties.ok()) {
@@ -481,6 +533,11 @@ class Inspector {
         Line("key %s", ShownKey(before));
       }
       const bool is_delete = versions->kind() == EntryKind::kDelete;
+      if (const ApartValue* apart = versions->apart()) {
+        Line("  LSN %d: %s %d bytes at offset %d of values-%d", versions->lsn(),
+             NameOf(versions->kind()), apart->size_bytes, apart->offset, apart->file_number);
+        continue;
+      }
       Line("  LSN %d: %s%s", versions->lsn(), NameOf(versions->kind()),
            is_delete ? "" : absl::StrCat(" ", ShownValue(versions->value())));
       if (!is_delete) PrintDefinition(versions->key(), versions->value());

@@ -4,6 +4,7 @@
 //   archive/                          segments that the log let go (knob log_archive_bytes)
 //   backup.tmp/                       files that a backup under way still copies
 //   runs/run-<space>-<number>         immutable sorted runs
+//   runs/values-<number>              large values that runs refer to
 //   vectors/segment-<index>-<number>  vector index segments
 #pragma once
 
@@ -31,12 +32,16 @@ class FileNames {
   static std::string RunName(ObjectId space, uint64_t number) {
     return absl::StrCat("run-", space, "-", number);
   }
+  static std::string ValuesName(uint64_t number) { return absl::StrCat("values-", number); }
   static std::string SegmentName(ObjectId index, uint64_t number) {
     return absl::StrCat("segment-", index, "-", number);
   }
   std::string Run(ObjectId space, uint64_t number) const {
     return JoinPath(runs(), RunName(space, number));
   }
+  std::string Values(uint64_t number) const { return JoinPath(runs(), ValuesName(number)); }
+  // What every path of `Values` begins with.
+  std::string values_prefix() const { return JoinPath(runs(), "values-"); }
   std::string Segment(ObjectId index, uint64_t number) const {
     return JoinPath(vectors(), SegmentName(index, number));
   }

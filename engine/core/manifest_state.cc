@@ -10,7 +10,9 @@ namespace {
 // Version 1: the first. All numbers are varints, in the order of the struct.
 // Version 2: `run_notes` follow, each a file number and an LSN base.
 // Version 3: a note has a replaced count too.
-constexpr uint64_t kManifestVersion = 3;
+// Version 4: the runs of a space are followed by its value files, each a file number, its bytes of
+// values, and how many of them are live.
+constexpr uint64_t kManifestVersion = 4;
 
 }  // namespace
 
@@ -19,6 +21,7 @@ std::vector<std::string> FilesOf(const ManifestState& state) {
   std::vector<std::string> files;
   for (const ManifestState::Space& space : state.spaces) {
     for (const uint64_t number : space.runs) files.push_back(names.Run(space.id, number));
+    for (const auto& values : space.value_files) files.push_back(names.Values(values.file_number));
   }
   for (const SegmentFile& segment : state.segments) {
     files.push_back(names.Segment(segment.index, segment.file_number));
@@ -39,6 +42,12 @@ std::string EncodeManifest(const ManifestState& state) {
     PutVarint64(&out, space.id);
     PutVarint64(&out, space.runs.size());
     for (uint64_t file_number : space.runs) PutVarint64(&out, file_number);
+    PutVarint64(&out, space.value_files.size());
+    for (const auto& values : space.value_files) {
+      PutVarint64(&out, values.file_number);
+      PutVarint64(&out, values.value_bytes);
+      PutVarint64(&out, values.live_bytes);
+    }
   }
   PutVarint64(&out, state.segments.size());
   for (const SegmentFile& segment : state.segments) {
@@ -82,6 +91,14 @@ absl::StatusOr<ManifestState> DecodeManifest(absl::string_view bytes) {
     const uint64_t run_count = reader.Varint64();
     for (uint64_t j = 0; j < run_count && reader.ok(); ++j) {
       space.runs.push_back(reader.Varint64());
+    }
+    const uint64_t value_file_count = version >= 4 ? reader.Varint64() : 0;
+    for (uint64_t j = 0; j < value_file_count && reader.ok(); ++j) {
+      ManifestState::Space::ValueFile values;
+      values.file_number = reader.Varint64();
+      values.value_bytes = reader.Varint64();
+      values.live_bytes = reader.Varint64();
+      space.value_files.push_back(values);
     }
     state.spaces.push_back(std::move(space));
   }

@@ -30,6 +30,13 @@ struct ManifestState {
   struct Space {
     ObjectId id = 0;
     std::vector<uint64_t> runs;  // file numbers, newest first
+    // What the runs refer to, ascending by number.
+    struct ValueFile {
+      uint64_t file_number = 0;
+      uint64_t value_bytes = 0;  // in it
+      uint64_t live_bytes = 0;   // of those, what the runs need
+    };
+    std::vector<ValueFile> value_files;
   };
   std::vector<Space> spaces;
   std::vector<SegmentFile> segments;

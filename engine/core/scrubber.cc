@@ -11,6 +11,7 @@
 #include "absl/strings/numbers.h"
 #include "engine/storage/run.h"
 #include "engine/storage/run_check.h"
+#include "engine/storage/value_use.h"
 
 namespace kyrodb::engine {
 namespace {
@@ -108,23 +109,23 @@ absl::Duration Scrubber::Step() {
     BeginCycle();
   }
   if (tokens_ < kReadBytes) return absl::Seconds((kReadBytes - tokens_) / rate);
-  const std::shared_ptr<const Run> run = NextRun();
-  if (run == nullptr) {
+  const File file = NextFile();
+  if (!file) {
     EndCycle();
     return absl::ZeroDuration();
   }
-  const uint64_t page_count = run->checked_page_count();
+  const uint64_t page_count = file.page_count();
   const uint64_t end = std::min(page_ + kReadPages, page_count);
-  const auto found = [&](const absl::Status& status) { Report(run->path(), status); };
-  absl::Status status = CheckPages(*run, page_, end, &buffer_, found);
+  const auto found = [&](const absl::Status& status) { Report(file.path(), status); };
+  absl::Status status = file.CheckPages(page_, end, &buffer_, found);
   tokens_ -= static_cast<double>((end - page_) * kPageBytes);
   pages_.Add(end - page_);
   page_ = end;
   if (page_ == page_count) {
-    if (status.ok()) status = CheckTail(*run, found);
-    tokens_ -= static_cast<double>(run->file_bytes() - page_count * kPageBytes);
+    if (status.ok()) status = file.CheckTail(found);
+    tokens_ -= static_cast<double>(file.file_bytes() - page_count * kPageBytes);
     page_ = 0;
-    ++run_;
+    ++file_;
   }
   // The disk, not the page: the next cycle tries again.
   if (!status.ok()) failures_.Add();
@@ -132,12 +133,15 @@ absl::Duration Scrubber::Step() {
 }
 
 void Scrubber::BeginCycle() {
-  runs_.clear();
-  run_ = 0;
+  files_.clear();
+  file_ = 0;
   page_ = 0;
   for (const auto& space : context_.spaces->Live()) {
     const std::shared_ptr<const SpaceVersion> version = space->version();
-    runs_.insert(runs_.end(), version->runs.begin(), version->runs.end());
+    for (const auto& run : version->runs) files_.push_back({.run = run, .values = {}});
+    for (const ValueFileUse& use : ValueFileUses(version->runs)) {
+      files_.push_back({.run = {}, .values = use.file});
+    }
   }
   in_cycle_ = true;
 }
@@ -148,8 +152,8 @@ void Scrubber::EndCycle() {
   next_cycle_nanos_ = last_nanos_ + context_.pause_seconds->value() * kNanosPerSecond;
   // What a merge or a drop took away is no concern any more.
   std::vector<std::string> files;
-  for (const auto& run : runs_) {
-    if (const auto held = run.lock()) files.push_back(held->path());
+  for (const WeakFile& file : files_) {
+    if (const File held = file.lock()) files.push_back(held.path());
   }
   absl::MutexLock lock(&mutex_);
   std::erase_if(findings_, [&](const DamageFinding& finding) {
@@ -157,11 +161,29 @@ void Scrubber::EndCycle() {
   });
 }
 
-std::shared_ptr<const Run> Scrubber::NextRun() {
-  for (; run_ < runs_.size(); ++run_, page_ = 0) {
-    if (auto run = runs_[run_].lock()) return run;
+Scrubber::File Scrubber::NextFile() {
+  for (; file_ < files_.size(); ++file_, page_ = 0) {
+    if (File file = files_[file_].lock()) return file;
   }
-  return nullptr;
+  return {};
+}
+
+const std::string& Scrubber::File::path() const {
+  return run != nullptr ? run->path() : values->path();
+}
+uint64_t Scrubber::File::page_count() const {
+  return run != nullptr ? run->checked_page_count() : values->checked_page_count();
+}
+uint64_t Scrubber::File::file_bytes() const {
+  return run != nullptr ? run->file_bytes() : values->file_bytes();
+}
+absl::Status Scrubber::File::CheckPages(uint64_t begin, uint64_t end, std::string* buffer,
+                                        absl::FunctionRef<void(const absl::Status&)> found) const {
+  if (run != nullptr) return engine::CheckPages(*run, begin, end, buffer, found);
+  return values->VerifyPages(begin, end, buffer, found);
+}
+absl::Status Scrubber::File::CheckTail(absl::FunctionRef<void(const absl::Status&)> found) const {
+  return run != nullptr ? engine::CheckTail(*run, found) : values->VerifyTail(found);
 }
 
 void Scrubber::Report(const std::string& file, const absl::Status& status) {

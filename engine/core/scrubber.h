@@ -1,5 +1,6 @@
-// Reads all pages of all runs again and again, slowly, so that damage is found while there is still
-// a backup to restore from, and not by the reader who needs the page years later.
+// Reads all pages of all runs and value files again and again, slowly, so that damage is found
+// while there is still a backup to restore from, and not by the reader who needs the page years
+// later.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
@@ -24,6 +26,7 @@
 namespace kyrodb::engine {
 
 class Run;
+class ValueFile;
 
 struct ScrubberContext {
   const SpaceTable* spaces = nullptr;
@@ -35,7 +38,7 @@ struct ScrubberContext {
   std::function<void(absl::string_view message)> on_damage;
 };
 
-// A cycle looks at the runs that were there when it began, those that go meanwhile left out. It
+// A cycle looks at the files that were there when it began, those that go meanwhile left out. It
 // holds none of them longer than one read. Pages are read past the buffer pool: what is in memory
 // was checked when it came. What the operating system has cached is not read from the device.
 //
@@ -62,8 +65,27 @@ class Scrubber {
 
  private:
   void RunThread();
-  // The next run of this cycle that is still there; null at the end of the cycle.
-  std::shared_ptr<const Run> NextRun();
+  // A run or a value file.
+  struct File {
+    std::shared_ptr<const Run> run;
+    std::shared_ptr<const ValueFile> values;
+
+    explicit operator bool() const { return run != nullptr || values != nullptr; }
+    const std::string& path() const;
+    uint64_t page_count() const;
+    uint64_t file_bytes() const;
+    absl::Status CheckPages(uint64_t begin, uint64_t end, std::string* buffer,
+                            absl::FunctionRef<void(const absl::Status&)> found) const;
+    absl::Status CheckTail(absl::FunctionRef<void(const absl::Status&)> found) const;
+  };
+  struct WeakFile {
+    std::weak_ptr<const Run> run;
+    std::weak_ptr<const ValueFile> values;
+
+    File lock() const { return {.run = run.lock(), .values = values.lock()}; }
+  };
+  // The next file of this cycle that is still there; none at the end of the cycle.
+  File NextFile();
   void BeginCycle();
   void EndCycle();
   void Report(const std::string& file, const absl::Status& status);
@@ -79,9 +101,9 @@ class Scrubber {
   int64_t next_cycle_nanos_ = 0;
   int64_t last_nanos_ = 0;  // when the tokens were last counted
   double tokens_ = 0;       // bytes that may be read
-  std::vector<std::weak_ptr<const Run>> runs_;
-  size_t run_ = 0;
-  uint64_t page_ = 0;  // the next one of runs_[run_]
+  std::vector<WeakFile> files_;
+  size_t file_ = 0;
+  uint64_t page_ = 0;  // the next one of files_[file_]
   std::string buffer_;
 
   mutable absl::Mutex mutex_;

@@ -43,6 +43,14 @@ inline absl::string_view ValueOf(EntryKind kind, absl::string_view stored) {
   return stored.substr(stored.size() < kExpiryBytes ? stored.size() : kExpiryBytes);
 }
 
+// Where a large value lies outside of its run (value_file_format.md).
+struct ApartValue {
+  uint64_t file_number = 0;
+  uint64_t offset = 0;
+  uint64_t size_bytes = 0;
+  WallMicros expiry = 0;  // of an expiring put: what the value begins with
+};
+
 // One version, with a copy of its value.
 struct FoundVersion {
   EntryKind kind = EntryKind::kDelete;

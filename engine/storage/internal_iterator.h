@@ -33,9 +33,24 @@ class InternalIterator {
   virtual absl::string_view key() const = 0;
   virtual Lsn lsn() const = 0;
   virtual EntryKind kind() const = 0;
-  // Empty for a delete.
+  // Empty for a delete, and while the value lies apart.
   virtual absl::string_view value() const = 0;
+  // Where the value lies when it is not here; null when `value` gives it. Walking on without
+  // fetching reads nothing of it.
+  virtual const ApartValue* apart() const { return nullptr; }
+  // Brings in a value that lies apart, so that `value` gives it. After an error the iterator stands
+  // where it stood.
+  virtual absl::Status FetchValue() { return absl::OkStatus(); }
   virtual absl::Status status() const = 0;
 };
+
+// Whether a reader at `now` sees the version that `versions` stands on; reads no value.
+inline bool IsVisibleAt(const InternalIterator& versions, WallMicros now) {
+  const EntryKind kind = versions.kind();
+  if (const ApartValue* apart = versions.apart()) {
+    return kind == EntryKind::kPut || (kind == EntryKind::kExpiringPut && apart->expiry > now);
+  }
+  return IsVisible(kind, versions.value(), now);
+}
 
 }  // namespace kyrodb::engine

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <utility>
 
 #include "engine/base/status.h"
@@ -10,6 +11,7 @@
 #include "engine/storage/merging_iterator.h"
 #include "engine/storage/run_writer.h"
 #include "engine/storage/snapshot_iterator.h"
+#include "engine/storage/value_use.h"
 
 namespace kyrodb::engine {
 namespace {
@@ -147,7 +149,7 @@ void KeySpace::LookQuickly(const SpaceVersion& version, const KeyProbe& probe, L
 
 absl::StatusOr<bool> KeySpace::LoadMissing(const QuickLook& look) const {
   if (look.find.outcome != QuickFind::Outcome::kPagesMissing) return false;
-  const absl::Status loaded = look.from->LoadPages(look.find.missing_begin, look.find.missing_end);
+  const absl::Status loaded = look.from->LoadMissing(look.find);
   // The careful look-up may do without what is damaged, or says it better.
   if (absl::IsDataLoss(loaded)) return false;
   KYRO_RETURN_IF_ERROR(loaded);
@@ -339,6 +341,7 @@ absl::Status KeySpace::ChangesSince(
     has_key = true;
     key.assign(versions->key().data(), versions->key().size());
     if (versions->lsn() <= since) continue;
+    KYRO_RETURN_IF_ERROR(versions->FetchValue());
     KYRO_RETURN_IF_ERROR(visit(key, versions->lsn(), versions->kind(), versions->value()));
   }
   return versions->status();
@@ -358,20 +361,30 @@ std::shared_ptr<const MemTable> KeySpace::Freeze() {
 
 absl::StatusOr<std::shared_ptr<const Run>> KeySpace::WriteRun(
     std::vector<std::unique_ptr<InternalIterator>> sources, absl::string_view path,
-    const RunWriterOptions& options, const RetentionPolicy& policy,
-    std::span<const std::shared_ptr<const Run>> older) const {
+    RunWriterOptions options, const RetentionPolicy& policy,
+    std::span<const std::shared_ptr<const Run>> older,
+    std::span<const uint64_t> moved_files) const {
+  if (context_.value_files != nullptr && context_.large_value_bytes != nullptr) {
+    options.large_value_bytes = static_cast<uint64_t>(context_.large_value_bytes->value());
+    options.value_file_path = context_.value_files->Path(options.file_number);
+  }
   KYRO_ASSIGN_OR_RETURN(std::unique_ptr<RunWriter> writer,
                         RunWriter::Create(context_.file_system, path, options));
   const std::unique_ptr<InternalIterator> versions = NewMergingIterator(std::move(sources));
   ReplacedCounter replaced({older.begin(), older.end()});
-  KYRO_RETURN_IF_ERROR(
-      WriteRetained(*versions, policy, /*is_oldest=*/older.empty(), *writer, &replaced));
+  KYRO_RETURN_IF_ERROR(WriteRetained(*versions, policy, /*is_oldest=*/older.empty(), *writer,
+                                     &replaced, moved_files));
   if (writer->entry_count() == 0) return nullptr;
-  KYRO_RETURN_IF_ERROR(writer->Finish().status());
-  absl::StatusOr<std::shared_ptr<Run>> run = Run::Open(
-      context_.file_system, path, options.file_number, context_.buffer_pool, context_.metrics);
+  KYRO_ASSIGN_OR_RETURN(const RunProperties properties, writer->Finish());
+  absl::StatusOr<std::shared_ptr<Run>> run =
+      Run::Open(context_.file_system, path, options.file_number, context_.buffer_pool,
+                context_.metrics, /*lsn_base=*/0, context_.value_files);
   if (!run.ok()) {
     context_.file_system.Remove(path).IgnoreError();
+    for (const ValueFileShare& share : properties.value_files) {
+      if (share.file_number != options.file_number) continue;
+      context_.file_system.Remove(options.value_file_path).IgnoreError();
+    }
     return run.status();
   }
   (*run)->SetReplacedCount(replaced.count());
@@ -424,8 +437,13 @@ absl::StatusOr<std::shared_ptr<const Run>> KeySpace::WriteCompaction(
     Widen(&options, run->properties().smallest_key);
     Widen(&options, run->properties().largest_key);
   }
+  const std::vector<uint64_t> moved_files =
+      ValueFilesToMove(ValueFileUses(version->runs), value_dead_percent(),
+                       context_.value_file_bytes_min == nullptr
+                           ? kValueFileBytesMin
+                           : static_cast<uint64_t>(context_.value_file_bytes_min->value()));
   return WriteRun(std::move(sources), path, options, policy,
-                  std::span(version->runs).subspan(begin + runs.size()));
+                  std::span(version->runs).subspan(begin + runs.size()), moved_files);
 }
 
 void KeySpace::InstallCompaction(std::shared_ptr<const Run> run,
@@ -435,12 +453,22 @@ void KeySpace::InstallCompaction(std::shared_ptr<const Run> run,
   const size_t begin = FindPart(next->runs, runs);
   Replace(&next->runs, begin, runs.size());
   compaction_count_.fetch_add(1, std::memory_order_relaxed);
-  if (run != nullptr) compacted_bytes_.fetch_add(run->file_bytes(), std::memory_order_relaxed);
+  if (run != nullptr) compacted_bytes_.fetch_add(run->written_bytes(), std::memory_order_relaxed);
   if (run != nullptr) {
     next->runs.insert(next->runs.begin() + static_cast<std::ptrdiff_t>(begin), std::move(run));
   }
+  // What only the replaced runs needed of the value files.
+  std::set<uint64_t> needed;
+  for (const auto& kept : next->runs) {
+    for (const auto& file : kept->value_files()) needed.insert(file->file_number());
+  }
   SetVersion(std::move(next));
-  for (const auto& replaced : runs) replaced->MarkObsolete(&context_.obsolete_files);
+  for (const auto& replaced : runs) {
+    replaced->MarkObsolete(&context_.obsolete_files);
+    for (const auto& file : replaced->value_files()) {
+      if (!needed.contains(file->file_number())) file->MarkObsolete(&context_.obsolete_files);
+    }
+  }
 }
 
 void KeySpace::InstallLoad(std::shared_ptr<const Run> run) noexcept {
@@ -451,7 +479,25 @@ void KeySpace::InstallLoad(std::shared_ptr<const Run> run) noexcept {
 }
 
 void KeySpace::MarkAllObsolete() {
-  for (const auto& run : version()->runs) run->MarkObsolete(&context_.obsolete_files);
+  for (const auto& run : version()->runs) {
+    run->MarkObsolete(&context_.obsolete_files);
+    for (const auto& file : run->value_files()) file->MarkObsolete(&context_.obsolete_files);
+  }
+}
+
+uint64_t KeySpace::value_dead_percent() const {
+  return context_.value_dead_percent == nullptr
+             ? kValueDeadPercent
+             : static_cast<uint64_t>(context_.value_dead_percent->value());
+}
+
+std::vector<std::shared_ptr<const Run>> KeySpace::RunsToCollect() const {
+  const std::shared_ptr<const SpaceVersion> version = this->version();
+  const std::optional<CompactionPick> pick =
+      PickValueCollection(version->runs, value_dead_percent());
+  if (!pick) return {};
+  return {version->runs.begin() + static_cast<std::ptrdiff_t>(pick->begin),
+          version->runs.begin() + static_cast<std::ptrdiff_t>(pick->end)};
 }
 
 std::vector<std::shared_ptr<const Run>> KeySpace::RunsToCompact(size_t run_count_max,
@@ -483,6 +529,12 @@ SpaceStatistics KeySpace::statistics() const {
     statistics.model_bytes += run->model_bytes();
     statistics.segment_count += run->segment_count();
     statistics.bound_width_max = std::max(statistics.bound_width_max, run->bound_width_max());
+  }
+  for (const ValueFileUse& use : ValueFileUses(version->runs)) {
+    ++statistics.value_file_count;
+    statistics.value_file_bytes += use.file->file_bytes();
+    statistics.value_bytes += use.value_bytes();
+    statistics.value_dead_bytes += use.dead_bytes();
   }
   statistics.memtable_bytes = memtable_bytes();
   return statistics;

@@ -17,6 +17,7 @@
 #include "absl/synchronization/mutex.h"
 #include "engine/base/clock.h"
 #include "engine/base/file_system.h"
+#include "engine/base/knobs.h"
 #include "engine/base/metrics.h"
 #include "engine/storage/buffer_pool.h"
 #include "engine/storage/compaction_policy.h"
@@ -24,6 +25,7 @@
 #include "engine/storage/memtable.h"
 #include "engine/storage/retention.h"
 #include "engine/storage/run.h"
+#include "engine/storage/value_file_set.h"
 
 namespace kyrodb::engine {
 
@@ -40,6 +42,14 @@ struct StorageContext {
   ObsoleteFiles& obsolete_files;
   // For choices that are made by timing; they follow rules of thumb without.
   const Clock* clock = nullptr;
+  // Where large values go; without it they stay in the runs.
+  ValueFileSet* value_files = nullptr;
+  // From which size on a value is large; 0 or null: none is.
+  const Knob* large_value_bytes = nullptr;
+  // Share of dead bytes from which a value file is worth writing anew, and how small a file is
+  // written anew by every merge that meets it.
+  const Knob* value_dead_percent = nullptr;
+  const Knob* value_file_bytes_min = nullptr;
 };
 
 // The sources of one key space at one moment, from new to old: every version in an earlier source
@@ -55,7 +65,8 @@ struct SpaceVersion {
 // A flush and a compaction are two steps each: `Write…` makes a file (long, does I/O, visible to
 // nobody), then the caller makes the manifest durable that names it, then `Install…` makes
 // it visible; for want of memory it ends the process, for it cannot be left undone. Runs that a
-// compaction replaced go to `StorageContext::obsolete_files` when their last reader is done.
+// compaction replaced, and value files that nothing refers to any more, go to
+// `StorageContext::obsolete_files` when their last reader is done.
 //
 // Errors:         reads give `DataLoss` naming file and offset when a block that is needed is
 //                 damaged, `Unavailable` when the disk fails.
@@ -137,6 +148,8 @@ class KeySpace {
   // Marks every run for removal: the key space was dropped.
   void MarkAllObsolete();
 
+  // What `PickValueCollection` says about the runs now; empty when there is nothing to collect.
+  std::vector<std::shared_ptr<const Run>> RunsToCollect() const;
   // What `PickCompaction` says about the runs now; empty when there is nothing to merge.
   std::vector<std::shared_ptr<const Run>> RunsToCompact(
       size_t run_count_max = kRunCountMax, uint64_t dead_percent_max = kDeadPercentMax) const;
@@ -166,8 +179,10 @@ class KeySpace {
                                    WallMicros now, std::optional<WallMicros>* expiry) const;
   absl::StatusOr<std::shared_ptr<const Run>> WriteRun(
       std::vector<std::unique_ptr<InternalIterator>> sources, absl::string_view path,
-      const RunWriterOptions& options, const RetentionPolicy& policy,
-      std::span<const std::shared_ptr<const Run>> older) const;
+      RunWriterOptions options, const RetentionPolicy& policy,
+      std::span<const std::shared_ptr<const Run>> older,
+      std::span<const uint64_t> moved_files = {}) const;
+  uint64_t value_dead_percent() const;
 
   const uint32_t id_;
   std::atomic<uint64_t> flush_count_{0};

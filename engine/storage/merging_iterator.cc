@@ -64,6 +64,8 @@ class MergingIterator : public InternalIterator {
   Lsn lsn() const override { return heads_[heap_.front()].lsn; }
   EntryKind kind() const override { return top().kind(); }
   absl::string_view value() const override { return top().value(); }
+  const ApartValue* apart() const override { return top().apart(); }
+  absl::Status FetchValue() override { return sources_[heap_.front()]->FetchValue(); }
   absl::Status status() const override { return status_; }
 
  private:

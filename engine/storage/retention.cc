@@ -11,8 +11,9 @@ namespace {
 // Writes the versions of one key after the other, new to old.
 class RetainedKey {
  public:
-  RetainedKey(const RetentionPolicy& policy, bool is_oldest, RunWriter& writer)
-      : policy_(policy), writer_(writer), is_oldest_(is_oldest) {
+  RetainedKey(const RetentionPolicy& policy, bool is_oldest, RunWriter& writer,
+              std::span<const uint64_t> moved_files)
+      : policy_(policy), writer_(writer), is_oldest_(is_oldest), moved_files_(moved_files) {
     droppable_lsn_max_ = policy.snapshots.empty()
                              ? policy.tombstone_floor
                              : std::min(policy.tombstone_floor, policy.snapshots.front());
@@ -27,18 +28,26 @@ class RetainedKey {
 
   bool IsAt(absl::string_view key) const { return has_key_ && key == key_; }
 
-  absl::Status Add(Lsn lsn, EntryKind kind, absl::string_view value) {
+  // The version that `versions` stands on; when it is `gone` it counts as a delete.
+  absl::Status Add(InternalIterator& versions, bool gone) {
+    const Lsn lsn = versions.lsn();
     const bool needed = !has_key_ || newer_lsn_ == 0 || IsSeen(lsn);
     has_key_ = true;
     newer_lsn_ = lsn;
     if (!needed) return absl::OkStatus();
-    if (kind == EntryKind::kDelete) {
+    if (gone || versions.kind() == EntryKind::kDelete) {
       // Whether it hides anything is known when an older version turns up, or none.
       held_deletes_.push_back(lsn);
       return absl::OkStatus();
     }
     KYRO_RETURN_IF_ERROR(WriteDeletes(/*hide_nothing=*/false));
-    return writer_.Add(key_, lsn, kind, value);
+    if (const ApartValue* apart = versions.apart()) {
+      if (!std::binary_search(moved_files_.begin(), moved_files_.end(), apart->file_number)) {
+        return writer_.AddApart(key_, lsn, versions.kind(), *apart);
+      }
+      KYRO_RETURN_IF_ERROR(versions.FetchValue());
+    }
+    return writer_.Add(key_, lsn, versions.kind(), versions.value());
   }
 
   absl::Status End() { return WriteDeletes(/*hide_nothing=*/true); }
@@ -67,6 +76,7 @@ class RetainedKey {
   const RetentionPolicy& policy_;
   RunWriter& writer_;
   const bool is_oldest_;
+  const std::span<const uint64_t> moved_files_;
   Lsn droppable_lsn_max_ = 0;
   bool has_key_ = false;
   std::string key_;
@@ -77,9 +87,10 @@ class RetainedKey {
 }  // namespace
 
 absl::Status WriteRetained(InternalIterator& versions, const RetentionPolicy& policy,
-                           bool is_oldest, RunWriter& writer, ReplacedCounter* replaced) {
+                           bool is_oldest, RunWriter& writer, ReplacedCounter* replaced,
+                           std::span<const uint64_t> moved_files) {
   KYRO_CHECK(std::is_sorted(policy.snapshots.begin(), policy.snapshots.end()));
-  RetainedKey retained(policy, is_oldest, writer);
+  RetainedKey retained(policy, is_oldest, writer, moved_files);
   constexpr uint64_t kPaceBytes = uint64_t{64} << 10;
   uint64_t unpaced_bytes = 0;
   for (versions.SeekToFirst(); versions.Valid(); versions.Next()) {
@@ -87,10 +98,10 @@ absl::Status WriteRetained(InternalIterator& versions, const RetentionPolicy& po
       KYRO_RETURN_IF_ERROR(retained.Begin(versions.key()));
       if (replaced != nullptr) replaced->Add(versions.key());
     }
-    const bool gone = versions.kind() == EntryKind::kExpiringPut &&
-                      ExpiryOf(versions.value()) <= policy.expired_until;
-    KYRO_RETURN_IF_ERROR(retained.Add(versions.lsn(), gone ? EntryKind::kDelete : versions.kind(),
-                                      gone ? absl::string_view() : versions.value()));
+    const bool gone =
+        versions.kind() == EntryKind::kExpiringPut && !IsVisibleAt(versions, policy.expired_until);
+    KYRO_RETURN_IF_ERROR(retained.Add(versions, gone));
+    // A value that stays apart costs nothing; one that was moved is here now.
     unpaced_bytes += versions.key().size() + versions.value().size();
     if (unpaced_bytes >= kPaceBytes && policy.pace != nullptr) {
       KYRO_RETURN_IF_ERROR(policy.pace(std::exchange(unpaced_bytes, 0)));

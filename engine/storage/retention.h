@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -34,8 +35,10 @@ struct RetentionPolicy {
 // for each snapshot the one that it sees. With `is_oldest` there is nothing below: deletes that
 // hide nothing are left out when their LSN is at most the tombstone floor and the oldest snapshot
 // (a reader that began before them must still meet them as a conflict). `replaced` is told of every
-// key.
+// key. A value that lies apart stays where it is, unless that is one of `moved_files` (their
+// numbers, ascending): then it is written anew.
 absl::Status WriteRetained(InternalIterator& versions, const RetentionPolicy& policy,
-                           bool is_oldest, RunWriter& writer, ReplacedCounter* replaced = nullptr);
+                           bool is_oldest, RunWriter& writer, ReplacedCounter* replaced = nullptr,
+                           std::span<const uint64_t> moved_files = {});
 
 }  // namespace kyrodb::engine

@@ -31,11 +31,12 @@ KeyProbe::KeyProbe(absl::string_view probed) : key(probed), hash(KeyHash(probed)
 
 absl::StatusOr<std::shared_ptr<Run>> Run::Open(FileSystem& file_system, absl::string_view path,
                                                uint64_t file_number, BufferPool& buffer_pool,
-                                               MetricsRegistry& metrics, Lsn lsn_base) {
+                                               MetricsRegistry& metrics, Lsn lsn_base,
+                                               ValueFileSet* value_files) {
   KYRO_ASSIGN_OR_RETURN(std::unique_ptr<RandomAccessFile> file, file_system.OpenForRead(path));
   std::shared_ptr<Run> run(
       new Run(std::string(path), std::move(file), buffer_pool, metrics, lsn_base));
-  KYRO_RETURN_IF_ERROR(run->Load(file_number));
+  KYRO_RETURN_IF_ERROR(run->Load(file_number, value_files));
   return run;
 }
 
@@ -86,7 +87,40 @@ absl::StatusOr<std::string> Run::ReadExactly(uint64_t offset, uint64_t size_byte
   return bytes;
 }
 
-absl::Status Run::Load(uint64_t file_number) {
+void Run::Abandon(ObsoleteFiles* files) const {
+  MarkObsolete(files);
+  for (const auto& file : value_files_) {
+    if (file->file_number() == file_number()) file->MarkObsolete(files);
+  }
+}
+
+uint64_t Run::written_bytes() const {
+  uint64_t bytes = file_bytes_;
+  for (const auto& file : value_files_) {
+    if (file->file_number() == file_number()) bytes += file->file_bytes();
+  }
+  return bytes;
+}
+
+absl::Status Run::OpenValueFiles(ValueFileSet& value_files) {
+  for (const ValueFileShare& share : properties_.value_files) {
+    absl::StatusOr<std::shared_ptr<const ValueFile>> file = value_files.Open(share.file_number);
+    if (!file.ok()) {
+      return Annotate(file.status(), absl::StrFormat("run %s refers to a value file", path_));
+    }
+    const ValueFileFooter& footer = (*file)->footer();
+    if (share.value_count > footer.value_count || share.value_bytes > footer.value_bytes) {
+      return Damaged(footer_.properties.offset,
+                     absl::StrFormat("%u values of %u bytes lie in %s, which has %u of %u",
+                                     share.value_count, share.value_bytes, (*file)->path(),
+                                     footer.value_count, footer.value_bytes));
+    }
+    value_files_.push_back(*std::move(file));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Run::Load(uint64_t file_number, ValueFileSet* value_files) {
   properties_.file_number = file_number;
   const uint64_t tail_bytes = std::min(file_bytes_, kRunTailBytes);
   KYRO_ASSIGN_OR_RETURN(const std::string tail, ReadExactly(file_bytes_ - tail_bytes, tail_bytes));
@@ -110,7 +144,7 @@ absl::Status Run::Load(uint64_t file_number) {
   if (Crc32c(properties) != footer_.properties_crc) {
     return Damaged(footer_.properties.offset, "the properties fail their checksum");
   }
-  absl::StatusOr<RunProperties> decoded = DecodeRunProperties(properties);
+  absl::StatusOr<RunProperties> decoded = DecodeRunProperties(properties, footer_.version);
   if (!decoded.ok()) {
     return Damaged(footer_.properties.offset, decoded.status().message());
   }
@@ -138,6 +172,7 @@ absl::Status Run::Load(uint64_t file_number) {
     properties_.min_lsn += lsn_base_;
     properties_.max_lsn += lsn_base_;
   }
+  if (value_files != nullptr) KYRO_RETURN_IF_ERROR(OpenValueFiles(*value_files));
   // Filter and model stay in memory anyway.
   KYRO_ASSIGN_OR_RETURN(
       region_, PageRegion::Create(buffer_pool_, *this, footer_.filter.offset / kPageBytes));
@@ -225,7 +260,25 @@ bool Run::TouchPages(uint64_t first, uint64_t last, QuickFind* find) const {
   find->outcome = QuickFind::Outcome::kPagesMissing;
   find->missing_begin = first;
   find->missing_end = last + 1;
+  find->missing_in = nullptr;
   return false;
+}
+
+void Run::FindApart(const RunVersion& version, QuickFind* find) const {
+  find->outcome = QuickFind::Outcome::kAskCarefully;
+  if (version.value_file >= value_files_.size()) return;
+  const ValueFile& file = *value_files_[version.value_file];
+  if (!file.Holds(version.value_offset, version.value_bytes)) return;
+  const char* const value = file.Find(version.value_offset, version.value_bytes,
+                                      &find->missing_begin, &find->missing_end);
+  find->missing_in = &file;
+  find->record_begin = find->record_end = 0;
+  find->outcome = QuickFind::Outcome::kPagesMissing;
+  if (value == nullptr) return;
+  find->outcome = QuickFind::Outcome::kFound;
+  find->kind = version.kind;
+  find->lsn = version.lsn;
+  find->value = {value, version.value_bytes};
 }
 
 RunHint Run::PrefetchCells(const KeyProbe& probe) const {
@@ -443,6 +496,12 @@ void Run::FindInRecord(const char* heap, uint64_t begin, uint64_t end, absl::str
     find->outcome = QuickFind::Outcome::kAbsent;
     return;
   }
+  if (found.is_apart) [[unlikely]] {
+    // Records that lead to large values are worth their place in the pool.
+    find->outcome = QuickFind::Outcome::kPagesMissing;
+    if (kInPool) FindApart(found, find);
+    return;
+  }
   const uint64_t value_begin = begin + values_begin + found.value_offset;
   if (found.value_bytes > 0 && value_begin + found.value_bytes > near &&
       !touch(value_begin, value_begin + found.value_bytes)) {
@@ -470,7 +529,7 @@ bool Run::TryGetPastPool(const KeyProbe& probe, Lsn snapshot, RecordPages* pages
   }
   FindInRecord<false>(pages->bytes - first * kPageBytes, find->record_begin, find->record_end, rest,
                       snapshot, find);
-  return true;
+  return find->outcome != QuickFind::Outcome::kPagesMissing;
 }
 
 absl::StatusOr<std::optional<FoundVersion>> Run::Get(absl::string_view key, Lsn snapshot) const {

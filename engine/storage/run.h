@@ -22,6 +22,9 @@
 #include "engine/storage/obsolete_files.h"
 #include "engine/storage/page_region.h"
 #include "engine/storage/run_format.h"
+#include "engine/storage/run_record.h"
+#include "engine/storage/value_file.h"
+#include "engine/storage/value_file_set.h"
 #include "engine/storage/word_array.h"
 #include "learned_index/position_index.h"
 
@@ -53,6 +56,7 @@ struct QuickFind {
   // The bytes of the record that they are of; nothing when they are of something else.
   uint64_t record_begin = 0;
   uint64_t record_end = 0;
+  const ValueFile* missing_in = nullptr;  // the value file that they are of; null: the run
 };
 
 // Room for the pages of one record, for a look-up that reads them for itself.
@@ -83,9 +87,12 @@ class Run : public std::enable_shared_from_this<Run>, private PageSource {
   // to every LSN in the file. Registers kyro_run_models_retrained_total,
   // kyro_run_filters_rebuilt_total and kyro_run_damaged_reads_total. `DataLoss` also when the file
   // was written for another number; `Unimplemented` when its format is newer than this program's.
+  // `value_files` opens the value files that the run refers to: `NotFound` when one is missing.
+  // Without it, values that lie apart cannot be read.
   static absl::StatusOr<std::shared_ptr<Run>> Open(FileSystem& file_system, absl::string_view path,
                                                    uint64_t file_number, BufferPool& buffer_pool,
-                                                   MetricsRegistry& metrics, Lsn lsn_base = 0);
+                                                   MetricsRegistry& metrics, Lsn lsn_base = 0,
+                                                   ValueFileSet* value_files = nullptr);
   ~Run() override;
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
@@ -109,8 +116,13 @@ class Run : public std::enable_shared_from_this<Run>, private PageSource {
   // nothing was done: the pages should be loaded. The caller is outside of the pool's epochs.
   bool TryGetPastPool(const KeyProbe& probe, Lsn snapshot, RecordPages* pages,
                       QuickFind* find) const;
-  // Brings in pages that `TryGet` missed. The caller is outside of the pool's epochs.
-  absl::Status LoadPages(uint64_t begin, uint64_t end) const { return region_->Load(begin, end); }
+  // Brings in the pages that `TryGet` missed. The caller is outside of the pool's epochs.
+  absl::Status LoadMissing(const QuickFind& find) const {
+    if (find.missing_in != nullptr) {
+      return find.missing_in->LoadPages(find.missing_begin, find.missing_end);
+    }
+    return region_->Load(find.missing_begin, find.missing_end);
+  }
 
   // The newest version of `key` with an LSN of at most `snapshot`; deletes are found too.
   absl::StatusOr<std::optional<FoundVersion>> Get(absl::string_view key, Lsn snapshot) const;
@@ -127,6 +139,8 @@ class Run : public std::enable_shared_from_this<Run>, private PageSource {
   std::unique_ptr<InternalIterator> NewIterator(Access access = Access::kCached) const;
 
   const RunProperties& properties() const { return properties_; }
+  // In the order of the properties; empty when it was opened without.
+  const std::vector<std::shared_ptr<const ValueFile>>& value_files() const { return value_files_; }
   const RunFooter& footer() const { return footer_; }
   const std::string& path() const { return path_; }
   // What the filter says of `KeyHash(key)`: false only when the key is not here.
@@ -143,6 +157,8 @@ class Run : public std::enable_shared_from_this<Run>, private PageSource {
   void SetLsnBase(Lsn lsn_base);
   uint64_t file_number() const { return properties_.file_number; }
   uint64_t file_bytes() const { return file_bytes_; }
+  // With the value file that was written beside it, if any: what it cost to write the run.
+  uint64_t written_bytes() const;
   // Pages of the file that have a checksum: all but its tail.
   uint64_t checked_page_count() const { return page_checksums_.size(); }
   // What stays in memory while the run is open.
@@ -157,6 +173,8 @@ class Run : public std::enable_shared_from_this<Run>, private PageSource {
   // From now on nobody needs the file: when the last reader lets go of the run, its path is added
   // to `files`, which must outlive it.
   void MarkObsolete(ObsoleteFiles* files) const { obsolete_.store(files); }
+  // The same for a run that no manifest came to name, and for the value file written beside it.
+  void Abandon(ObsoleteFiles* files) const;
 
  private:
   friend class SectionCursor;
@@ -167,7 +185,8 @@ class Run : public std::enable_shared_from_this<Run>, private PageSource {
   Run(std::string path, std::unique_ptr<RandomAccessFile> file, BufferPool& buffer_pool,
       MetricsRegistry& metrics, Lsn lsn_base);
 
-  absl::Status Load(uint64_t file_number);
+  absl::Status Load(uint64_t file_number, ValueFileSet* value_files);
+  absl::Status OpenValueFiles(ValueFileSet& value_files);
   absl::Status LoadModel();
   absl::Status LoadFilter();
   // The checked pages of a section, as one string without the padding.
@@ -210,6 +229,8 @@ class Run : public std::enable_shared_from_this<Run>, private PageSource {
   void FindByModel(absl::string_view rest, Lsn snapshot, const RunHint& hint,
                    QuickFind* find) const;
   void FindByHash(absl::string_view rest, uint64_t hash, Lsn snapshot, QuickFind* find) const;
+  // Sets `find` to a version whose value lies apart.
+  void FindApart(const RunVersion& version, QuickFind* find) const;
 
   const std::string path_;
   const std::unique_ptr<RandomAccessFile> file_;
@@ -223,6 +244,7 @@ class Run : public std::enable_shared_from_this<Run>, private PageSource {
   RunFooter footer_;
   RunProperties properties_;
   std::vector<uint32_t> page_checksums_;
+  std::vector<std::shared_ptr<const ValueFile>> value_files_;
   std::unique_ptr<PageRegion> region_;
   std::optional<learned_index::PositionIndex> model_;
   WordArray filter_;

@@ -232,7 +232,10 @@ class RunChecker {
     const KeyProbe probe(key);
     QuickFind find;
     bool is_found = false, is_right = false, ask_carefully = true;
-    for (int tries = 0; tries < kTriesMax; ++tries) {
+    // Readers ask the filter first, all runs' at once; `TryGet` comes behind that.
+    const bool is_denied = !run_.PassesFilter(probe.hash);
+    if (is_denied) ask_carefully = false;
+    for (int tries = 0; tries < kTriesMax && !is_denied; ++tries) {
       {
         const Epochs::Guard guard = pool_.epochs().Enter();
         run_.TryGet(probe, version.lsn, run_.PrefetchCells(probe), &find);
@@ -243,7 +246,7 @@ class RunChecker {
       ask_carefully = find.outcome == QuickFind::Outcome::kAskCarefully ||
                       find.outcome == QuickFind::Outcome::kPagesMissing;
       if (find.outcome != QuickFind::Outcome::kPagesMissing) break;
-      if (!Passes(run_.LoadPages(find.missing_begin, find.missing_end), fatal)) return;
+      if (!Passes(run_.LoadMissing(find), fatal)) return;
     }
     if (ask_carefully) {
       const absl::StatusOr<std::optional<FoundVersion>> got = run_.Get(key, version.lsn);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <set>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
@@ -47,9 +48,15 @@ void EncodeRunProperties(const RunProperties& properties, std::string* out) {
   PutLengthPrefixed(out, properties.smallest_key);
   PutLengthPrefixed(out, properties.largest_key);
   PutVarint64(out, 0);  // of range deletes
+  PutVarint64(out, properties.value_files.size());
+  for (const ValueFileShare& share : properties.value_files) {
+    PutVarint64(out, share.file_number);
+    PutVarint64(out, share.value_count);
+    PutVarint64(out, share.value_bytes);
+  }
 }
 
-absl::StatusOr<RunProperties> DecodeRunProperties(absl::string_view bytes) {
+absl::StatusOr<RunProperties> DecodeRunProperties(absl::string_view bytes, uint32_t version) {
   ByteReader reader(bytes);
   RunProperties properties;
   properties.file_number = reader.Fixed64();
@@ -68,6 +75,26 @@ absl::StatusOr<RunProperties> DecodeRunProperties(absl::string_view bytes) {
   if (const uint64_t count = reader.Varint64(); reader.ok() && count > 0) {
     return absl::DataLossError(
         absl::StrFormat("the run properties announce %u deletes of ranges, expected 0", count));
+  }
+  const uint64_t value_file_count = version >= 3 ? reader.Varint64() : 0;
+  uint64_t apart_count = 0, apart_bytes = 0;
+  std::set<uint64_t> numbers;
+  for (uint64_t i = 0; i < value_file_count && reader.ok(); ++i) {
+    ValueFileShare share;
+    share.file_number = reader.Varint64();
+    share.value_count = reader.Varint64();
+    share.value_bytes = reader.Varint64();
+    if (!numbers.insert(share.file_number).second ||
+        share.value_count > properties.version_count - apart_count ||
+        share.value_bytes > properties.value_bytes - apart_bytes) {
+      return absl::DataLossError(
+          absl::StrFormat("the run properties say that %u values of %u bytes lie in value file %u, "
+                          "which cannot be",
+                          share.value_count, share.value_bytes, share.file_number));
+    }
+    apart_count += share.value_count;
+    apart_bytes += share.value_bytes;
+    properties.value_files.push_back(share);
   }
   if (!reader.ok() || !reader.rest().empty()) {
     return absl::DataLossError(
@@ -97,9 +124,9 @@ std::string EncodeRunTail(const RunFooter& footer) {
   PutFixed32(&out, Crc32c(out));
 
   std::string identity;
-  PutFixed32(&identity, kRunFormatVersion);
+  PutFixed32(&identity, footer.version);
   PutFixed64(&identity, kRunMagic);
-  PutFixed32(&out, kRunFormatVersion);
+  PutFixed32(&out, footer.version);
   PutFixed32(&out, Crc32c(identity));
   PutFixed64(&out, kRunMagic);
   KYRO_CHECK(out.size() == kRunTailBytes);
@@ -127,7 +154,7 @@ absl::StatusOr<RunFooter> DecodeRunTail(absl::string_view tail, uint64_t file_by
         absl::StrFormat("run format has version %u, this program reads up to version %u", version,
                         kRunFormatVersion));
   }
-  if (version < kRunFormatVersion || tail.size() < kRunTailBytes) {
+  if (version < kRunFormatVersionMin || tail.size() < kRunTailBytes) {
     return DamagedAt(trailer_offset, absl::StrFormat("format version %u in a file of %u bytes",
                                                      version, file_bytes));
   }
@@ -140,6 +167,7 @@ absl::StatusOr<RunFooter> DecodeRunTail(absl::string_view tail, uint64_t file_by
   }
   ByteReader reader(bytes);
   RunFooter footer;
+  footer.version = version;
   for (RunSection* section : Sections(footer)) {
     section->offset = reader.Fixed64();
     section->size_bytes = reader.Fixed64();

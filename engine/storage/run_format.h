@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -13,7 +14,16 @@
 namespace kyrodb::engine {
 
 inline constexpr uint64_t kRunMagic = 0x314E55524F52594B;  // "KYRORUN1"
-inline constexpr uint32_t kRunFormatVersion = 2;
+inline constexpr uint32_t kRunFormatVersion = 3;
+// The oldest that is read.
+inline constexpr uint32_t kRunFormatVersionMin = 2;
+
+// What a run needs of a value file.
+struct ValueFileShare {
+  uint64_t file_number = 0;
+  uint64_t value_count = 0;
+  uint64_t value_bytes = 0;
+};
 
 // What a run knows about itself.
 struct RunProperties {
@@ -23,17 +33,19 @@ struct RunProperties {
   uint64_t tombstone_count = 0;  // keys whose newest version is a delete
   uint64_t slice_count = 0;      // distinct 8-byte slices of keys
   uint64_t key_bytes = 0;        // of the distinct keys
-  uint64_t value_bytes = 0;      // of all versions
+  uint64_t value_bytes = 0;      // of all versions, wherever they lie
   Lsn min_lsn = 0;               // 0 in an empty run
   Lsn max_lsn = 0;
   std::string common_prefix;  // of all keys
   std::string smallest_key;   // empty in an empty run
   std::string largest_key;
+  std::vector<ValueFileShare> value_files;  // records refer to them by their place here
 };
 
 void EncodeRunProperties(const RunProperties& properties, std::string* out);
-// `DataLoss` when the bytes are no properties or contradict each other.
-absl::StatusOr<RunProperties> DecodeRunProperties(absl::string_view bytes);
+// `DataLoss` when the bytes are no properties or contradict each other. `version` is that of the
+// format.
+absl::StatusOr<RunProperties> DecodeRunProperties(absl::string_view bytes, uint32_t version);
 
 struct RunSection {
   uint64_t offset = 0;
@@ -43,6 +55,7 @@ struct RunSection {
 // Where everything is. Order in the file: heap, cells, offsets, hash, filter, model, checksums,
 // properties, footer, trailer; the first six are padded to pages and covered by `checksums`.
 struct RunFooter {
+  uint32_t version = kRunFormatVersion;  // of the format
   RunSection heap;
   RunSection cells;
   RunSection offsets;

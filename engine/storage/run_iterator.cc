@@ -39,6 +39,15 @@ class RunIterator : public InternalIterator {
   Lsn lsn() const override { return reader_.versions()[version_].lsn; }
   EntryKind kind() const override { return reader_.versions()[version_].kind; }
   absl::string_view value() const override { return value_; }
+  const ApartValue* apart() const override { return apart_ ? &*apart_ : nullptr; }
+  absl::Status FetchValue() override {
+    if (!apart_) return absl::OkStatus();
+    const absl::StatusOr<absl::string_view> value = reader_.Value(reader_.versions()[version_]);
+    if (!value.ok()) return value.status();
+    value_ = *value;
+    apart_.reset();
+    return absl::OkStatus();
+  }
   absl::Status status() const override { return status_; }
 
  private:
@@ -71,7 +80,17 @@ class RunIterator : public InternalIterator {
   }
 
   void LoadValue() {
-    absl::StatusOr<absl::string_view> value = reader_.Value(reader_.versions()[version_]);
+    const RunVersion& version = reader_.versions()[version_];
+    apart_.reset();
+    if (version.is_apart) {
+      const absl::StatusOr<ApartValue> apart = reader_.Apart(version);
+      status_ = apart.status();
+      valid_ = status_.ok();
+      value_ = {};
+      if (valid_) apart_ = *apart;
+      return;
+    }
+    absl::StatusOr<absl::string_view> value = reader_.Value(version);
     status_ = value.status();
     valid_ = status_.ok();
     if (valid_) value_ = *value;
@@ -83,6 +102,7 @@ class RunIterator : public InternalIterator {
   size_t version_ = 0;
   std::string key_;
   absl::string_view value_;
+  std::optional<ApartValue> apart_;
   bool valid_ = false;
   absl::Status status_;
 };

@@ -17,8 +17,10 @@ using learned_index::kCellBytes;
 using learned_index::kCellSlices;
 
 constexpr uint64_t kSlicesPerPage = kPageBytes / kCellBytes * kCellSlices;
-// What a sequential reader takes from disk at once, at least.
+// What a sequential reader takes from disk at once, at least; of a value file less, for it may have
+// many of them.
 constexpr uint64_t kReadAheadPages = 32;
+constexpr uint64_t kValueReadAheadPages = 8;
 // Of a longer record, only this much is read to know key and versions.
 constexpr uint64_t kNearBytes = 8 * kPageBytes;
 
@@ -29,10 +31,10 @@ absl::Status SectionCursor::FillWindow(uint64_t first_page, uint64_t last_page) 
     const uint64_t section_end =
         (section_.offset + section_.size_bytes + kPageBytes - 1) / kPageBytes;
     const uint64_t end =
-        std::max(std::min(first_page + kReadAheadPages, section_end), last_page + 1);
+        std::max(std::min(first_page + read_ahead_pages_, section_end), last_page + 1);
     window_begin_ = window_end_ = 0;
     window_.resize((end - first_page) * kPageBytes);
-    KYRO_RETURN_IF_ERROR(run_.ReadPages(first_page, end, window_.data()));
+    KYRO_RETURN_IF_ERROR(source_.ReadPages(first_page, end, window_.data()));
     window_begin_ = first_page;
     window_end_ = end;
     checked_.assign(end - first_page, false);
@@ -41,7 +43,7 @@ absl::Status SectionCursor::FillWindow(uint64_t first_page, uint64_t last_page) 
   for (uint64_t page = first_page; page <= last_page; ++page) {
     const uint64_t index = page - window_begin_;
     if (checked_[index]) continue;
-    KYRO_RETURN_IF_ERROR(run_.CheckPage(page, window_.data() + index * kPageBytes));
+    KYRO_RETURN_IF_ERROR(source_.CheckPage(page, window_.data() + index * kPageBytes));
     checked_[index] = true;
   }
   return absl::OkStatus();
@@ -55,8 +57,8 @@ absl::StatusOr<const char*> SectionCursor::BringNear(uint64_t begin, uint64_t si
   near_begin_ = near_end_ = 0;
   const char* page;
   if (access_ == Run::Access::kCached) {
-    KYRO_RETURN_IF_ERROR(run_.region_->Pin(first_page, last_page + 1, &pins_));
-    page = run_.region_->base() + first_page * kPageBytes;
+    KYRO_RETURN_IF_ERROR(region_.Pin(first_page, last_page + 1, &pins_));
+    page = region_.base() + first_page * kPageBytes;
   } else {
     KYRO_RETURN_IF_ERROR(FillWindow(first_page, last_page));
     page = window_.data() + (first_page - window_begin_) * kPageBytes;
@@ -69,12 +71,13 @@ absl::StatusOr<const char*> SectionCursor::BringNear(uint64_t begin, uint64_t si
 
 RunReader::RunReader(const Run& run, Run::Access access)
     : run_(run),
+      access_(access),
       entry_count_(run.properties_.entry_count),
       slice_count_(run.properties_.slice_count),
       grouped_(run.footer_.offsets.size_bytes > 0),
-      cells_(run, run.footer_.cells, access),
-      offsets_(run, run.footer_.offsets, access),
-      heap_(run, run.footer_.heap, access) {}
+      cells_(run, *run.region_, run.footer_.cells, access, kReadAheadPages),
+      offsets_(run, *run.region_, run.footer_.offsets, access, kReadAheadPages),
+      heap_(run, *run.region_, run.footer_.heap, access, kReadAheadPages) {}
 
 absl::StatusOr<uint64_t> RunReader::Slice(uint64_t index) {
   if (index >= slice_count_) {
@@ -213,8 +216,44 @@ absl::Status RunReader::LoadVersions() {
   }
 }
 
+absl::StatusOr<ApartValue> RunReader::Apart(const RunVersion& version) const {
+  const std::vector<ValueFileShare>& shares = run_.properties_.value_files;
+  if (version.value_file >= shares.size()) {
+    return DamagedRecord(
+        absl::StrFormat("a value lies in value file %u of %u", version.value_file, shares.size()));
+  }
+  if (!run_.value_files_.empty() &&
+      !run_.value_files_[version.value_file]->Holds(version.value_offset, version.value_bytes)) {
+    return DamagedRecord(absl::StrFormat(
+        "a value of %u bytes lies at offset %u of value file %u, which does not hold it",
+        version.value_bytes, version.value_offset, shares[version.value_file].file_number));
+  }
+  return ApartValue{.file_number = shares[version.value_file].file_number,
+                    .offset = version.value_offset,
+                    .size_bytes = version.value_bytes,
+                    .expiry = version.expiry};
+}
+
 absl::StatusOr<absl::string_view> RunReader::Value(const RunVersion& version) {
   if (version.value_bytes == 0) return absl::string_view();
+  if (version.is_apart) {
+    KYRO_ASSIGN_OR_RETURN(const ApartValue apart, Apart(version));
+    if (run_.value_files_.empty()) {
+      return absl::FailedPreconditionError(
+          absl::StrFormat("%s was opened without value file %u, where this value lies", run_.path_,
+                          apart.file_number));
+    }
+    apart_.resize(run_.value_files_.size());
+    std::unique_ptr<SectionCursor>& cursor = apart_[version.value_file];
+    if (cursor == nullptr) {
+      const ValueFile& file = *run_.value_files_[version.value_file];
+      cursor = std::make_unique<SectionCursor>(
+          file, file.region(), RunSection{.offset = 0, .size_bytes = file.footer().value_bytes},
+          access_, kValueReadAheadPages);
+    }
+    KYRO_ASSIGN_OR_RETURN(const char* value, cursor->Bytes(apart.offset, apart.size_bytes));
+    return absl::string_view(value, apart.size_bytes);
+  }
   const uint64_t begin = record_begin_ + values_begin_ + version.value_offset;
   KYRO_ASSIGN_OR_RETURN(const char* value, heap_.Bytes(begin, version.value_bytes));
   return absl::string_view(value, version.value_bytes);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,14 +17,20 @@
 
 namespace kyrodb::engine {
 
-// A window on one section.
+// A window on one section of a file of pages.
 //
 // Thread-safety:  one thread at a time.
-// Lifetime:       borrows the run.
+// Lifetime:       borrows the source of the pages and their region.
 class SectionCursor {
  public:
-  SectionCursor(const Run& run, const RunSection& section, Run::Access access)
-      : run_(run), section_(section), access_(access) {}
+  // Without the pool, at least `read_ahead_pages` are taken from disk at once.
+  SectionCursor(const PageSource& source, PageRegion& region, const RunSection& section,
+                Run::Access access, uint64_t read_ahead_pages)
+      : source_(source),
+        region_(region),
+        section_(section),
+        access_(access),
+        read_ahead_pages_(read_ahead_pages) {}
 
   // Bytes [begin, begin + size) of the section, valid until the next call. The caller has checked
   // that they are in it.
@@ -38,9 +45,11 @@ class SectionCursor {
   absl::StatusOr<const char*> BringNear(uint64_t begin, uint64_t size_bytes);
   absl::Status FillWindow(uint64_t first_page, uint64_t last_page);
 
-  const Run& run_;
+  const PageSource& source_;
+  PageRegion& region_;
   const RunSection section_;
   const Run::Access access_;
+  const uint64_t read_ahead_pages_;
   // What is held and checked: bytes [near_begin_, near_end_) of the section.
   const char* near_ = nullptr;
   uint64_t near_begin_ = 0;
@@ -85,7 +94,9 @@ class RunReader {
   const std::vector<RunVersion>& versions() const { return versions_; }
   // Sets `key` to the key of the loaded record.
   void BuildKey(std::string* key) const;
-  // The value of a version; valid until the next call of any method.
+  // Where a value that lies apart is.
+  absl::StatusOr<ApartValue> Apart(const RunVersion& version) const;
+  // The value of a version, wherever it lies; valid until the next call of any method.
   absl::StatusOr<absl::string_view> Value(const RunVersion& version);
 
   // Derived data, made again from the keys.
@@ -117,6 +128,7 @@ class RunReader {
   absl::Status DamagedRecord(absl::string_view what) const;
 
   const Run& run_;
+  const Run::Access access_;
   const uint64_t entry_count_;
   const uint64_t slice_count_;
   const bool grouped_;
@@ -132,6 +144,8 @@ class RunReader {
   RunRecord record_;
   uint64_t values_begin_ = 0;  // in the record
   std::vector<RunVersion> versions_;
+  // By place among the run's value files; made when first needed.
+  std::vector<std::unique_ptr<SectionCursor>> apart_;
 };
 
 }  // namespace kyrodb::engine

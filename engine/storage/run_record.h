@@ -1,6 +1,7 @@
 // One record of a run's heap, read in place: a key's rest and the table of its versions.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "absl/strings/string_view.h"
@@ -8,11 +9,19 @@
 
 namespace kyrodb::engine {
 
+// Of a version's size and kind: the value lies in a value file.
+inline constexpr uint64_t kApartBit = 4;
+
 struct RunVersion {
   Lsn lsn = 0;
   EntryKind kind = EntryKind::kDelete;
-  uint64_t value_offset = 0;  // in the record
+  uint64_t value_offset = 0;  // in the record, or in the value file
   uint64_t value_bytes = 0;
+  // Whether the value lies apart; then in which of the run's value files, and of an expiring put
+  // the moment that the value begins with.
+  bool is_apart = false;
+  uint64_t value_file = 0;
+  WallMicros expiry = 0;
 };
 
 // Whatever the bytes are, nothing outside of them is read, and what is wrong is said.
@@ -45,6 +54,7 @@ class RunRecord {
     return false;
   }
   bool ReadVarint(uint64_t* value);
+  bool ReadApart(RunVersion* version);
 
   const char* begin_ = nullptr;
   const char* at_ = nullptr;
@@ -106,15 +116,38 @@ inline bool RunRecord::NextVersion(RunVersion* version) {
   if (step == 0 || (!first && step >= lsn_)) return Fail("its LSNs do not descend");
   lsn_ = first ? step : lsn_ - step;
   const uint64_t size = size_and_kind >> 3;
-  // The third bit is kept for values that lie outside of the run.
   const auto kind = static_cast<EntryKind>(size_and_kind & 3);
-  if ((size_and_kind & 4) != 0 || kind > kEntryKindMax || size > record_bytes_ - values_bytes_ ||
-      (kind == EntryKind::kDelete && size > 0)) {
+  version->lsn = lsn_;
+  version->kind = kind;
+  version->value_offset = values_bytes_;
+  version->value_bytes = size;
+  version->is_apart = (size_and_kind & kApartBit) != 0;
+  if (version->is_apart) [[unlikely]] {
+    if (!ReadApart(version)) return false;
+  } else {
+    if (kind > kEntryKindMax || size > record_bytes_ - values_bytes_ ||
+        (kind == EntryKind::kDelete && size > 0)) {
+      return Fail("a version has an impossible value");
+    }
+    values_bytes_ += size;
+  }
+  --versions_left_;
+  return true;
+}
+
+inline bool RunRecord::ReadApart(RunVersion* version) {
+  const bool expires = version->kind == EntryKind::kExpiringPut;
+  if (version->kind == EntryKind::kDelete || version->kind > kEntryKindMax ||
+      version->value_bytes < (expires ? kExpiryBytes : 1)) {
     return Fail("a version has an impossible value");
   }
-  *version = {.lsn = lsn_, .kind = kind, .value_offset = values_bytes_, .value_bytes = size};
-  values_bytes_ += size;
-  --versions_left_;
+  if (!ReadVarint(&version->value_file) || !ReadVarint(&version->value_offset)) return false;
+  if (!expires) return true;
+  if (end_ - at_ < static_cast<std::ptrdiff_t>(kExpiryBytes)) {
+    return Fail("an expiry is cut off");
+  }
+  version->expiry = static_cast<WallMicros>(LoadFixed64(at_));
+  at_ += kExpiryBytes;
   return true;
 }
 

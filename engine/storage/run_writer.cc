@@ -1,6 +1,7 @@
 #include "engine/storage/run_writer.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -13,6 +14,7 @@
 #include "engine/storage/key_hash.h"
 #include "engine/storage/page_region.h"
 #include "engine/storage/position_hash.h"
+#include "engine/storage/run_record.h"
 #include "learned_index/cells.h"
 
 namespace kyrodb::engine {
@@ -55,7 +57,9 @@ RunWriter::RunWriter(FileSystem& file_system, absl::string_view path,
     : file_system_(file_system),
       path_(path),
       file_(std::move(file)),
-      model_({.epsilon = options.epsilon, .clock = options.clock}) {
+      model_({.epsilon = options.epsilon, .clock = options.clock}),
+      large_value_bytes_(options.large_value_bytes),
+      value_file_path_(options.value_file_path) {
   properties_.file_number = options.file_number;
   properties_.common_prefix = CommonPrefix(options);
   const uint64_t expected = std::min(options.entry_count_hint, kExpectedMax);
@@ -70,7 +74,35 @@ RunWriter::~RunWriter() {
   file_.reset();
   // What cannot be removed is collected at the next open: no manifest names it.
   CatchOutOfMemory([this] { return file_system_.Remove(path_); }).IgnoreError();
+  if (values_writer_ == nullptr) return;
+  values_writer_.reset();
+  CatchOutOfMemory([this] { return file_system_.Remove(value_file_path_); }).IgnoreError();
 }
+
+// Most values stand in the record, and then it is one number.
+class RunWriter::TableEntry {
+ public:
+  TableEntry(uint64_t value_bytes, EntryKind kind)
+      : end_(EncodeVarint64(value_bytes << 3 | static_cast<uint64_t>(kind), bytes_)) {}
+  TableEntry(uint64_t value_bytes, EntryKind kind, uint64_t place, uint64_t offset,
+             WallMicros expiry)
+      : end_(EncodeVarint64(value_bytes << 3 | kApartBit | static_cast<uint64_t>(kind), bytes_)) {
+    end_ = EncodeVarint64(place, end_);
+    end_ = EncodeVarint64(offset, end_);
+    if (kind != EntryKind::kExpiringPut) return;
+    std::memcpy(end_, &expiry, kExpiryBytes);
+    end_ += kExpiryBytes;
+  }
+  TableEntry(const TableEntry&) = delete;
+  TableEntry& operator=(const TableEntry&) = delete;
+  absl::string_view bytes() const { return {bytes_, static_cast<size_t>(end_ - bytes_)}; }
+
+  static constexpr size_t kBytesMax = 3 * kVarintBytesMax + kExpiryBytes;
+
+ private:
+  char bytes_[kBytesMax];
+  char* end_;
+};
 
 absl::Status RunWriter::Add(absl::string_view key, Lsn lsn, EntryKind kind,
                             absl::string_view value) {
@@ -78,16 +110,64 @@ absl::Status RunWriter::Add(absl::string_view key, Lsn lsn, EntryKind kind,
   return status_;
 }
 
+absl::Status RunWriter::AddApart(absl::string_view key, Lsn lsn, EntryKind kind,
+                                 const ApartValue& value) {
+  if (status_.ok()) status_ = AddApartChecked(key, lsn, kind, value);
+  return status_;
+}
+
 absl::Status RunWriter::AddChecked(absl::string_view key, Lsn lsn, EntryKind kind,
                                    absl::string_view value) {
+  if (large_value_bytes_ > 0 && value.size() >= large_value_bytes_) [[unlikely]] {
+    KYRO_ASSIGN_OR_RETURN(const ApartValue apart, WriteApart(kind, value));
+    return AddApartChecked(key, lsn, kind, apart);
+  }
+  return AddVersion(key, lsn, kind, value.size(), TableEntry(value.size(), kind), value);
+}
+
+absl::Status RunWriter::AddApartChecked(absl::string_view key, Lsn lsn, EntryKind kind,
+                                        const ApartValue& value) {
+  const uint64_t place = ValueFilePlace(value.file_number);
+  KYRO_RETURN_IF_ERROR(
+      AddVersion(key, lsn, kind, value.size_bytes,
+                 TableEntry(value.size_bytes, kind, place, value.offset, value.expiry), ""));
+  ValueFileShare& share = properties_.value_files[place];
+  ++share.value_count;
+  share.value_bytes += value.size_bytes;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ApartValue> RunWriter::WriteApart(EntryKind kind, absl::string_view value) {
+  if (values_writer_ == nullptr) {
+    KYRO_ASSIGN_OR_RETURN(values_writer_, ValueFileWriter::Create(file_system_, value_file_path_,
+                                                                  properties_.file_number));
+  }
+  KYRO_ASSIGN_OR_RETURN(const uint64_t offset, values_writer_->Append(value));
+  return ApartValue{.file_number = properties_.file_number,
+                    .offset = offset,
+                    .size_bytes = value.size(),
+                    .expiry = kind == EntryKind::kExpiringPut ? ExpiryOf(value) : 0};
+}
+
+uint64_t RunWriter::ValueFilePlace(uint64_t file_number) {
+  if (file_number == last_value_file_ && !properties_.value_files.empty()) return last_place_;
+  const auto [it, is_new] = value_file_places_.emplace(file_number, properties_.value_files.size());
+  if (is_new) properties_.value_files.push_back({.file_number = file_number});
+  last_value_file_ = file_number;
+  last_place_ = it->second;
+  return last_place_;
+}
+
+absl::Status RunWriter::AddVersion(absl::string_view key, Lsn lsn, EntryKind kind,
+                                   uint64_t value_bytes, const TableEntry& entry,
+                                   absl::string_view value) {
   if (finished_) return absl::FailedPreconditionError("run is already finished");
-  if (lsn == 0 || (kind == EntryKind::kDelete && !value.empty())) {
+  if (lsn == 0 || (kind == EntryKind::kDelete && value_bytes > 0)) {
     return absl::InvalidArgumentError(absl::StrFormat(
         "version of key \"%s\" has LSN %u and a value of %u bytes: an LSN is at least 1, and "
         "a delete has no value",
-        absl::CHexEscape(key), lsn, value.size()));
+        absl::CHexEscape(key), lsn, value_bytes));
   }
-  const uint64_t size_and_kind = value.size() << 3 | static_cast<uint64_t>(kind);
   const int order = has_key_ ? key.compare(key_) : 1;
   if (order < 0 || (order == 0 && lsn >= last_lsn_)) {
     return absl::InvalidArgumentError(
@@ -125,25 +205,25 @@ absl::Status RunWriter::AddChecked(absl::string_view key, Lsn lsn, EntryKind kin
     key_.assign(key.data(), key.size());
     properties_.key_bytes += key.size();
     if (kind == EntryKind::kDelete) ++properties_.tombstone_count;
-    BeginRecord(rest, lsn, size_and_kind, value);
+    BeginRecord(rest, lsn, entry, value);
   } else {
     if (version_count_ == 1) MoveRecordAside();
     PutVarint64(&table_, last_lsn_ - lsn);
-    PutVarint64(&table_, size_and_kind);
+    table_.append(entry.bytes().data(), entry.bytes().size());
     values_.append(value.data(), value.size());
     ++version_count_;
   }
   last_lsn_ = lsn;
 
   ++properties_.version_count;
-  properties_.value_bytes += value.size();
+  properties_.value_bytes += value_bytes;
   properties_.max_lsn = std::max(properties_.max_lsn, lsn);
   properties_.min_lsn = properties_.min_lsn == 0 ? lsn : std::min(properties_.min_lsn, lsn);
   return absl::OkStatus();
 }
 
 // Most keys have one version: its record goes where it will be written.
-void RunWriter::BeginRecord(absl::string_view rest, Lsn lsn, uint64_t size_and_kind,
+void RunWriter::BeginRecord(absl::string_view rest, Lsn lsn, const TableEntry& entry,
                             absl::string_view value) {
   char numbers[3 * kVarintBytesMax];
   record_begin_ = buffer_.size();
@@ -152,20 +232,21 @@ void RunWriter::BeginRecord(absl::string_view rest, Lsn lsn, uint64_t size_and_k
   buffer_.append(rest.data(), rest.size());
   end = EncodeVarint64(1, numbers);
   end = EncodeVarint64(lsn, end);
-  end = EncodeVarint64(size_and_kind, end);
   buffer_.append(numbers, static_cast<size_t>(end - numbers));
+  first_entry_offset_ = buffer_.size();
+  buffer_.append(entry.bytes().data(), entry.bytes().size());
   buffer_.append(value.data(), value.size());
   version_count_ = 1;
-  first_size_and_kind_ = size_and_kind;
   first_value_bytes_ = value.size();
 }
 
 // Another version: the record is made anew when all are known.
 void RunWriter::MoveRecordAside() {
+  const size_t value_offset = buffer_.size() - first_value_bytes_;
   table_.clear();
   PutVarint64(&table_, last_lsn_);
-  PutVarint64(&table_, first_size_and_kind_);
-  values_.assign(buffer_, buffer_.size() - first_value_bytes_, first_value_bytes_);
+  table_.append(buffer_, first_entry_offset_, value_offset - first_entry_offset_);
+  values_.assign(buffer_, value_offset, first_value_bytes_);
   buffer_.resize(record_begin_);
 }
 
@@ -220,6 +301,7 @@ absl::StatusOr<RunProperties> RunWriter::Finish() {
 absl::Status RunWriter::FinishChecked() {
   if (finished_) return absl::FailedPreconditionError("run is already finished");
   KYRO_RETURN_IF_ERROR(SealRecord());
+  if (values_writer_ != nullptr) KYRO_RETURN_IF_ERROR(values_writer_->Finish());
   properties_.entry_count = hashes_.size();
   properties_.slice_count = slice_count_;
   properties_.largest_key = key_;

@@ -53,10 +53,11 @@ class SnapshotIterator : public Iterator {
       if (!range_.end.empty() && versions_->key() >= range_.end) return;
       if (versions_->lsn() > snapshot_) {
         versions_->Next();
-      } else if (!IsVisible(versions_->kind(), versions_->value(), now_)) {
+      } else if (!IsVisibleAt(*versions_, now_)) {
         SkipKey();
       } else {
-        valid_ = true;
+        failed_ = versions_->FetchValue();
+        valid_ = failed_.ok();
         return;
       }
     }
@@ -73,7 +74,7 @@ class SnapshotIterator : public Iterator {
   const Lsn snapshot_;
   const WallMicros now_;
   bool valid_ = false;
-  absl::Status failed_;
+  absl::Status failed_;  // ends the walk
   std::string skipped_key_;
 };
 
@@ -108,8 +109,9 @@ class ReverseSnapshotIterator : public Iterator {
     valid_ = false;
     while (versions_->Valid() && versions_->key() >= range_.begin) {
       if (versions_->lsn() > snapshot_ && !FindOlder()) continue;
-      if (IsVisible(versions_->kind(), versions_->value(), now_)) {
-        valid_ = true;
+      if (IsVisibleAt(*versions_, now_)) {
+        failed_ = versions_->FetchValue();
+        valid_ = failed_.ok();
         return;
       }
       versions_->PrevKey();
@@ -143,7 +145,7 @@ class ReverseSnapshotIterator : public Iterator {
   const Lsn snapshot_;
   const WallMicros now_;
   bool valid_ = false;
-  absl::Status failed_;
+  absl::Status failed_;  // ends the walk
   std::string key_;
 };
 

@@ -76,8 +76,13 @@ absl::Status ScanStat(engine::Database* database, RowReceiver receive) {
     const double dead_percent = s.version_count == 0 ? 0.0
                                                      : 100.0 * static_cast<double>(s.dead_count) /
                                                            static_cast<double>(s.version_count);
+    const double value_dead_percent =
+        s.value_bytes == 0
+            ? 0.0
+            : 100.0 * static_cast<double>(s.value_dead_bytes) / static_cast<double>(s.value_bytes);
     return receive({Value(name), Count(s.run_count), Count(s.run_bytes), Count(s.version_count),
                     Count(s.tombstone_count), Value(std::min(dead_percent, 100.0)),
+                    Count(s.value_file_count), Count(s.value_file_bytes), Value(value_dead_percent),
                     Count(s.memtable_bytes), Count(s.model_bytes), Count(s.filter_bytes),
                     Count(s.flush_count), Count(s.compaction_count), Count(s.compacted_bytes),
                     counter("kyro_write_slowdowns_total", ""),
@@ -196,6 +201,10 @@ void AddSystemTables(engine::Database* database, VirtualTableRegistry* registry)
        {"version_count", kBigintType},
        {"tombstone_count", kBigintType},
        {"dead_percent", kDoubleType},
+       // Of large values, which lie apart from the runs.
+       {"value_file_count", kBigintType},
+       {"value_file_bytes", kBigintType},
+       {"value_dead_percent", kDoubleType},
        {"memtable_bytes", kBigintType},
        {"model_bytes", kBigintType},
        {"filter_bytes", kBigintType},

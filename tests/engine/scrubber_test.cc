@@ -10,6 +10,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 #include "absl/synchronization/notification.h"
 #include "engine/storage/buffer_pool.h"
 #include "engine/storage/key_space.h"
@@ -230,7 +231,9 @@ TEST_F(ScrubberTest, ARunThatIsMergedAwayIsLetGoAndItsFindingsWithIt) {
   EXPECT_TRUE(scrubber_->findings().empty());
 }
 
-TEST(ScrubbingDatabaseTest, ADatabaseScrubsItselfAndStopsAtOnce) {
+// Rows of `value_bytes` each, and then damage in a file whose name begins with `prefix`, in which
+// "#" stands for the table.
+void ExpectDamageIsFound(size_t value_bytes, absl::string_view prefix) {
   RottenDisk disk;
   OpenOptions options = QuietOptions(&disk);
   absl::Notification found;
@@ -244,13 +247,14 @@ TEST(ScrubbingDatabaseTest, ADatabaseScrubsItselfAndStopsAtOnce) {
     const auto database = Database::Open("db", options).value();
     table = CreateTableOrDie(*database, DocsTable());
     for (int i = 0; i < 100; ++i) {
-      ASSERT_TRUE(PutKeyValue(*database, table, EncodeRowId(i), std::string(200, 'v')).ok());
+      ASSERT_TRUE(
+          PutKeyValue(*database, table, EncodeRowId(i), std::string(value_bytes, 'v')).ok());
     }
     ASSERT_TRUE(database->Close().ok());
   }
   const std::vector<std::string> files = disk.List("db/runs").value();
   const auto run = std::find_if(files.begin(), files.end(), [&](const std::string& file) {
-    return absl::StartsWith(file, absl::StrCat("run-", table, "-"));
+    return absl::StartsWith(file, absl::StrReplaceAll(prefix, {{"#", absl::StrCat(table)}}));
   });
   ASSERT_NE(run, files.end());
   options.background = true;
@@ -263,6 +267,12 @@ TEST(ScrubbingDatabaseTest, ADatabaseScrubsItselfAndStopsAtOnce) {
   ASSERT_EQ(database->damage_findings().size(), 1u);
   EXPECT_TRUE(database->Close().ok());
 }
+
+TEST(ScrubbingDatabaseTest, ADatabaseScrubsItselfAndStopsAtOnce) {
+  ExpectDamageIsFound(200, "run-#-");
+}
+
+TEST(ScrubbingDatabaseTest, LargeValuesAreScrubbedToo) { ExpectDamageIsFound(2000, "values-"); }
 
 }  // namespace
 }  // namespace kyrodb::engine

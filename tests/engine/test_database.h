@@ -18,13 +18,17 @@
 
 namespace kyrodb::engine {
 
-// Quiet and small: nothing runs in the background, segments hold a few commits.
+// Quiet and small: nothing runs in the background, segments hold a few commits, and not so large
+// values count as large.
 inline OpenOptions QuietOptions(FileSystem* file_system) {
   OpenOptions options;
   options.file_system = file_system;
   options.background = false;
   options.segment_bytes = 64 << 10;
-  options.knobs = {{"log_retention_bytes", 0}, {"buffer_pool_bytes", 1 << 20}};
+  options.knobs = {{"log_retention_bytes", 0},
+                   {"buffer_pool_bytes", 1 << 20},
+                   {"large_value_bytes", 300},
+                   {"value_file_bytes_min", 2000}};
   return options;
 }
 

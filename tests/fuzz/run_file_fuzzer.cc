@@ -37,6 +37,12 @@ const std::string& SampleRun() {
       KYRO_CHECK(
           (*writer)->Add(key, 9, EntryKind::kPut, std::string(i == 7 ? 20000 : 9, 'v')).ok());
       KYRO_CHECK((*writer)->Add(key, 5, EntryKind::kDelete, "").ok());
+      const ApartValue apart{.file_number = 3 + static_cast<uint64_t>(i) % 2,
+                             .offset = 2000 * static_cast<uint64_t>(i),
+                             .size_bytes = 2000,
+                             .expiry = 1};
+      const auto kind = i % 2 == 0 ? EntryKind::kPut : EntryKind::kExpiringPut;
+      if (i % 5 == 0) KYRO_CHECK((*writer)->AddApart(key, 3, kind, apart).ok());
     }
     KYRO_CHECK((*writer)->Finish().ok());
     return new std::string(*ReadFile(*disk, "run"));

@@ -503,8 +503,11 @@ int Run(int argc, char** argv) {
   options.file_system = mutant.get();
   options.seed = life;
   options.segment_bytes = 1 << 20;
-  options.knobs = {
-      {"write_buffer_bytes", 1 << 17}, {"run_count_max", 2}, {"log_retention_bytes", 0}};
+  options.knobs = {{"write_buffer_bytes", 1 << 17},
+                   {"run_count_max", 2},
+                   {"log_retention_bytes", 0},
+                   {"large_value_bytes", 60},
+                   {"value_file_bytes_min", 4096}};
   absl::StatusOr<std::unique_ptr<Database>> opened = Database::Open(argv[1], options);
   if (!opened.ok()) GiveUp(life, absl::StrCat("open failed: ", opened.status().ToString()));
   Database& database = **opened;

@@ -71,6 +71,9 @@ std::string MutateManifest(absl::string_view path, absl::string_view manifest, S
       std::set<std::string> named;
       for (const ManifestState::Space& space : state->spaces) {
         for (const uint64_t number : space.runs) named.insert(FileNames::RunName(space.id, number));
+        for (const auto& values : space.value_files) {
+          named.insert(FileNames::ValuesName(values.file_number));
+        }
       }
       remove_where("runs", [&](const std::string& name) { return !named.contains(name); });
       break;
@@ -90,6 +93,12 @@ std::string MutateManifest(absl::string_view path, absl::string_view manifest, S
         if (space.runs.size() < 2) continue;
         space.runs.pop_back();
         changed = true;
+      }
+      break;
+    case Mutation::kForgetsValueFiles:
+      for (ManifestState::Space& space : state->spaces) {
+        changed = changed || !space.value_files.empty();
+        space.value_files.clear();
       }
       break;
     default:
@@ -268,6 +277,8 @@ std::string MutationName(Mutation mutation) {
       return "remove log segments before the manifest switch";
     case Mutation::kCheckpointTooHigh:
       return "checkpoint one commit too high";
+    case Mutation::kForgetsValueFiles:
+      return "value files forgotten";
     case Mutation::kForgetsOneRun:
       return "manifest leaves out a run";
   }

@@ -25,6 +25,7 @@ enum class Mutation {
   kLogRemovedEarly,         // so do log segments
   kCheckpointTooHigh,       // the manifest's checkpoint is one commit too high
   kForgetsOneRun,           // a manifest with several runs of a space leaves out the oldest
+  kForgetsValueFiles,       // manifests name no value files
 };
 
 inline constexpr Mutation kAllMutations[] = {
@@ -32,7 +33,7 @@ inline constexpr Mutation kAllMutations[] = {
     Mutation::kSkipDirectorySync, Mutation::kSkipManifestSync,       Mutation::kRenameBeforeSync,
     Mutation::kReplaceByRemove,   Mutation::kAcknowledgeBeforeWrite, Mutation::kNoChecksum,
     Mutation::kRunsRemovedEarly,  Mutation::kLogRemovedEarly,        Mutation::kCheckpointTooHigh,
-    Mutation::kForgetsOneRun,
+    Mutation::kForgetsOneRun,     Mutation::kForgetsValueFiles,
 };
 
 std::string MutationName(Mutation mutation);

@@ -162,6 +162,10 @@ class KeySpaceTest : public StorageTest {
 
   ObsoleteFiles obsolete_;
   StorageContext context_{*disk_, pool_, metrics_, obsolete_};
+  // For rounds in which values lie apart.
+  ValueFileSet value_files_{*disk_, "values-", pool_, metrics_};
+  const Knob large_value_bytes_{{.name = "large_value_bytes", .default_value = 5, .max = 5}};
+  const Knob value_file_bytes_min_{{.name = "value_file_bytes_min", .max = 0}};
   Model model_;
   uint64_t next_file_ = 1;
 };
@@ -401,8 +405,14 @@ TEST_F(KeySpaceTest, StatisticsSumUpTheRuns) {
 
 TEST_F(KeySpaceTest, RandomHistoriesNeverChangeWhatALiveSnapshotSees) {
   Random random(TestSeed());
-  for (int round = 0; round < 25; ++round) {
+  for (int round = 0; round < 40; ++round) {
     model_.clear();
+    const bool has_large_values = round % 2 == 1;
+    context_.value_files = has_large_values ? &value_files_ : nullptr;
+    context_.large_value_bytes = &large_value_bytes_;
+    // Small files are joined in one round of four.
+    context_.value_file_bytes_min = round % 4 == 1 ? nullptr : &value_file_bytes_min_;
+    uint64_t value_file_count = 0;
     auto space = NewSpace();
     Lsn lsn = 0;
     Lsn floor = 0;  // of all flushes and compactions so far
@@ -439,6 +449,15 @@ TEST_F(KeySpaceTest, RandomHistoriesNeverChangeWhatALiveSnapshotSees) {
           break;
         }
         case 5:
+          if (const auto runs = space->RunsToCollect(); !runs.empty()) {
+            const uint64_t file_number = next_file_++;
+            auto run = space->WriteCompaction(runs, Path(file_number), file_number, policy);
+            ASSERT_TRUE(run.ok()) << run.status();
+            const uint64_t dead_before = space->statistics().value_dead_bytes;
+            space->InstallCompaction(*std::move(run), runs);
+            ASSERT_LT(space->statistics().value_dead_bytes, dead_before);
+            floor = new_floor;
+          }
           if (random.OneIn(4)) {
             // Close and open again: memtables are flushed, readers are gone.
             live.clear();
@@ -447,7 +466,8 @@ TEST_F(KeySpaceTest, RandomHistoriesNeverChangeWhatALiveSnapshotSees) {
             floor = new_floor;
             std::vector<std::shared_ptr<const Run>> runs;
             for (const auto& run : space->version()->runs) {
-              auto reopened = Run::Open(*disk_, run->path(), run->file_number(), pool_, metrics_);
+              auto reopened = Run::Open(*disk_, run->path(), run->file_number(), pool_, metrics_,
+                                        /*lsn_base=*/0, context_.value_files);
               ASSERT_TRUE(reopened.ok()) << reopened.status();
               runs.push_back(*std::move(reopened));
             }
@@ -481,8 +501,12 @@ TEST_F(KeySpaceTest, RandomHistoriesNeverChangeWhatALiveSnapshotSees) {
       }
       if (HasFatalFailure()) return;
       ASSERT_TRUE(obsolete_.RemoveAll(*disk_).ok());
-      ASSERT_EQ(Files().size(), space->version()->runs.size()) << "no file is left behind";
+      value_file_count = std::max(value_file_count, space->statistics().value_file_count);
+      ASSERT_EQ(Files().size(),
+                space->version()->runs.size() + space->statistics().value_file_count)
+          << "no file is left behind";
     }
+    ASSERT_EQ(value_file_count > 0, has_large_values);
     space.reset();
     for (const std::string& file : Files()) ASSERT_TRUE(disk_->Remove(file).ok());
   }

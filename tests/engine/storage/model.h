@@ -98,7 +98,7 @@ inline absl::StatusOr<std::optional<FoundVersion>> QuickGet(BufferPool& pool, co
       if (find.outcome != QuickFind::Outcome::kFound) break;
       return FoundVersion{.kind = find.kind, .lsn = find.lsn, .value = std::string(find.value)};
     }
-    if (absl::Status status = run.LoadPages(find.missing_begin, find.missing_end); !status.ok()) {
+    if (absl::Status status = run.LoadMissing(find); !status.ok()) {
       if (!absl::IsDataLoss(status)) return status;
       break;
     }

@@ -348,7 +348,7 @@ TEST_F(RunDamageTest, ANewerFormatIsRefusedByName) {
   EXPECT_EQ(run.status().code(), absl::StatusCode::kUnimplemented);
   EXPECT_THAT(std::string(run.status().message()), HasSubstr(Path(2)));
   EXPECT_THAT(std::string(run.status().message()),
-              HasSubstr("version 3, this program reads up to version 2"));
+              HasSubstr("version 4, this program reads up to version 3"));
 }
 
 TEST_F(RunDamageTest, AFileUnderAnotherNumberIsRefused) {
