@@ -126,6 +126,8 @@ absl::string_view FieldPayload(ErrorField field) {
       return "kyrodb.sql/data_type";
     case ErrorField::kConstraint:
       return "kyrodb.sql/constraint";
+    case ErrorField::kContext:
+      return "kyrodb.sql/context";
   }
   return "";
 }

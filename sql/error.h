@@ -105,6 +105,7 @@ enum class ErrorField : char {
   kColumn = 'c',
   kDataType = 'd',
   kConstraint = 'n',
+  kContext = 'W',  // where it happened: "COPY t, line 3"
 };
 absl::Status WithField(absl::Status status, ErrorField field, absl::string_view name);
 // Sets the position only where the status has none, so that the innermost layer wins.

@@ -120,6 +120,40 @@ std::string CommandOf(const Statement& statement) {
       return "ANALYZE";
     case StatementKind::kCopy:
       return "COPY";
+    case StatementKind::kDeclareCursor:
+      return "DECLARE CURSOR";
+    case StatementKind::kFetch:
+      return statement.As<FetchStatement>().move ? "MOVE" : "FETCH";
+    case StatementKind::kCloseCursor:
+      return statement.As<CloseCursorStatement>().all ? "CLOSE CURSOR ALL" : "CLOSE CURSOR";
+    case StatementKind::kPrepare:
+      return "PREPARE";
+    case StatementKind::kExecute:
+      return "EXECUTE";
+    case StatementKind::kDeallocate:
+      return statement.As<DeallocateStatement>().all ? "DEALLOCATE ALL" : "DEALLOCATE";
+    case StatementKind::kDiscard:
+      switch (statement.As<DiscardStatement>().target) {
+        case DiscardTarget::kAll:
+          return "DISCARD ALL";
+        case DiscardTarget::kPlans:
+          return "DISCARD PLANS";
+        case DiscardTarget::kSequences:
+          return "DISCARD SEQUENCES";
+        case DiscardTarget::kTemporary:
+          return "DISCARD TEMP";
+      }
+      return "DISCARD";
+    case StatementKind::kListen:
+      switch (statement.As<ListenStatement>().action) {
+        case ListenAction::kListen:
+          return "LISTEN";
+        case ListenAction::kUnlisten:
+          return "UNLISTEN";
+        case ListenAction::kNotify:
+          return "NOTIFY";
+      }
+      return "LISTEN";
   }
   return "";
 }
@@ -136,37 +170,20 @@ absl::Status TranslateConflict(absl::Status status) {
 
 void ResultSink::Notice(absl::string_view, absl::string_view, absl::string_view) {}
 
-uint32_t TypeOid(const Type& type) {
-  switch (type.id) {
-    case TypeId::kBoolean:
-      return 16;
-    case TypeId::kBytea:
-      return 17;
-    case TypeId::kBigint:
-      return 20;
-    case TypeId::kInteger:
-      return 23;
-    case TypeId::kText:
-      return 25;
-    case TypeId::kDouble:
-      return 701;
-    case TypeId::kTimestamptz:
-      return 1184;
-    case TypeId::kJsonb:
-      return 3802;
-    case TypeId::kVector:
-      return 16600;
-  }
-  return 705;  // unknown
-}
-
 Session::Impl::Impl(engine::Database* database, SessionOptions options)
     : database_(database),
       options_(std::move(options)),
       settings_(&database->knobs(), static_cast<int64_t>(options_.statement_memory_bytes_max >> 10),
                 options_.statement_timeout_ms),
-      random_(options_.seed) {
+      random_(options_.seed),
+      mailbox_(options_.on_notification) {
   AddSystemTables(database_, &own_tables_);
+}
+
+// Cursors and portals know the session, so they go first; the hub must not know it longer.
+Session::Impl::~Impl() {
+  CloseNamedCursors(true);
+  if (options_.notifications != nullptr) Unlisten();
 }
 
 const StatementStatistics& Session::Impl::statistics() const {
@@ -213,6 +230,8 @@ absl::Status Session::Impl::Commit() {
   transaction_.reset();
   savepoints_.clear();
   settings_.EndTransaction(info.ok());
+  EndNamedCursors(info.ok());
+  EndNotifications(info.ok());
   if (!info.ok()) return info.status();
   statistics_.commit_lsn = info->lsn;
   statistics_.durable_lsn = info->durable_lsn;
@@ -226,6 +245,8 @@ void Session::Impl::Abandon() {
   transaction_.reset();
   savepoints_.clear();
   settings_.EndTransaction(false);
+  EndNamedCursors(false);
+  EndNotifications(false);
 }
 
 void Session::Impl::Notify(ResultSink* sink, absl::string_view severity, absl::string_view sqlstate,
@@ -294,7 +315,7 @@ void Session::Impl::FailTransaction() {
   implicit_ = false;
 }
 
-absl::Status Session::Impl::RunStatement(const ParsedStatement& parsed, absl::string_view,
+absl::Status Session::Impl::RunStatement(const ParsedStatement& parsed, absl::string_view text,
                                          std::span<const Parameter> parameters, bool alone,
                                          ResultSink* sink) {
   const Statement& statement = *parsed.statement;
@@ -309,6 +330,9 @@ absl::Status Session::Impl::RunStatement(const ParsedStatement& parsed, absl::st
   if ((statement.kind == StatementKind::kVacuum) && (in_block_ || !alone)) {
     return Error(sqlstate::kActiveTransaction, 0, "VACUUM cannot run inside a transaction block");
   }
+  if (statement.kind == StatementKind::kExecute) {
+    return RunExecute(statement.As<ExecuteStatement>(), parsed, alone, sink);
+  }
   const bool autocommit = !in_block_ && alone;
   const bool is_read = statement.kind == StatementKind::kQuery;
   const int64_t begin = Clock::System().SteadyNanos();
@@ -318,7 +342,7 @@ absl::Status Session::Impl::RunStatement(const ParsedStatement& parsed, absl::st
       implicit_ = !in_block_ && !alone;
     }
     Outcome outcome;
-    absl::Status status = Dispatch(parsed, parameters, is_read, sink, &outcome);
+    absl::Status status = Dispatch(parsed, text, parameters, is_read, sink, &outcome);
     if (statement.kind != StatementKind::kSet && statement.kind != StatementKind::kShow) {
       has_run_ = true;
     }
@@ -326,8 +350,9 @@ absl::Status Session::Impl::RunStatement(const ParsedStatement& parsed, absl::st
     if (!status.ok()) {
       if (autocommit) Abandon();
       const bool conflict = status.code() == absl::StatusCode::kAborted;
-      if (conflict && autocommit && !is_read && attempt < options_.conflict_retries_max &&
-          !cancelled_.load()) {
+      // What a client has sent for COPY is gone.
+      if (conflict && autocommit && !is_read && statement.kind != StatementKind::kCopy &&
+          attempt < options_.conflict_retries_max && !cancelled_.load()) {
         // Somebody else was first: once more, on a new snapshot.
         const StatementStatistics last = statistics_;
         statistics_ = {};
@@ -903,7 +928,7 @@ absl::Status Session::Impl::RunShow(const ShowStatement& statement, Outcome* out
   return absl::OkStatus();
 }
 
-absl::Status Session::Impl::Dispatch(const ParsedStatement& parsed,
+absl::Status Session::Impl::Dispatch(const ParsedStatement& parsed, absl::string_view text,
                                      std::span<const Parameter> parameters, bool streaming,
                                      ResultSink* sink, Outcome* outcome) {
   const Statement& statement = *parsed.statement;
@@ -956,8 +981,24 @@ absl::Status Session::Impl::Dispatch(const ParsedStatement& parsed,
       return RunShow(statement.As<ShowStatement>(), outcome);
     case StatementKind::kCreateView:
     case StatementKind::kAlterTable:
-    case StatementKind::kCopy:
       return NotSupported(statement.position, CommandOf(statement));
+    case StatementKind::kCopy:
+      return RunCopy(statement.As<CopyStatement>(), &run, sink, outcome);
+    case StatementKind::kDeclareCursor:
+      return RunDeclare(statement.As<DeclareCursorStatement>(), text);
+    case StatementKind::kFetch:
+      return RunFetch(statement.As<FetchStatement>(), outcome);
+    case StatementKind::kCloseCursor:
+      return RunCloseCursor(statement.As<CloseCursorStatement>());
+    case StatementKind::kPrepare:
+      return RunPrepare(statement.As<PrepareStatement>(), text);
+    case StatementKind::kDeallocate:
+      return RunDeallocate(statement.As<DeallocateStatement>());
+    case StatementKind::kDiscard:
+      return RunDiscard(statement.As<DiscardStatement>());
+    case StatementKind::kListen:
+      return RunListen(statement.As<ListenStatement>());
+    case StatementKind::kExecute:
     case StatementKind::kTransaction:
       break;
   }
@@ -999,6 +1040,18 @@ absl::StatusOr<bool> Session::Run(Portal* portal, uint64_t rows_max, Completion 
   return impl_->RunPortal(portal, rows_max, completion, sink);
 }
 absl::Status Session::FinishImplicit() { return impl_->FinishImplicit(); }
+absl::Status Session::KeepPrepared(absl::string_view name,
+                                   std::shared_ptr<const PreparedStatement> statement) {
+  return impl_->KeepPrepared(name, std::move(statement));
+}
+std::shared_ptr<const PreparedStatement> Session::FindPrepared(absl::string_view name) const {
+  return impl_->FindPrepared(name);
+}
+void Session::ForgetPrepared(absl::string_view name) { impl_->ForgetPrepared(name); }
+absl::StatusOr<std::vector<Notification>> Session::TakeNotifications() {
+  return impl_->TakeNotifications();
+}
+bool Session::is_listening() const { return impl_->is_listening(); }
 void Session::FailTransaction() { impl_->FailTransaction(); }
 absl::Status Session::SetDefault(absl::string_view name, absl::string_view value) {
   return impl_->SetDefault(name, value);

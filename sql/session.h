@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -17,6 +18,7 @@
 #include "engine/database.h"
 #include "engine/schema.h"
 #include "engine/value.h"
+#include "sql/notification.h"
 #include "sql/virtual_table.h"
 
 namespace kyrodb::sql {
@@ -42,6 +44,20 @@ struct Parameter {
   std::optional<engine::Type> type;
 };
 
+// How the rows of a COPY through the client look.
+struct CopyShape {
+  bool binary = false;
+  size_t column_count = 0;
+};
+
+// The bytes of COPY … FROM STDIN.
+class CopySource {
+ public:
+  virtual ~CopySource() = default;
+  // Appends the next bytes, at least one; false at the end. 57014 when the client gave up.
+  virtual absl::StatusOr<bool> Read(std::string* bytes) = 0;
+};
+
 // Receives what a script returns, statement by statement: `Columns` once for a statement that
 // returns rows, `Batch` for its rows, `Complete` when it is done. A statement that fails has no
 // `Complete`; what it sent before is void.
@@ -59,6 +75,13 @@ class ResultSink {
   // A message that is no error; `severity` is "NOTICE" or "WARNING".
   virtual void Notice(absl::string_view severity, absl::string_view sqlstate,
                       absl::string_view message);
+  // COPY … FROM STDIN: the source lives until the statement ends. 0A000 where there is no client
+  // that could be asked.
+  virtual absl::StatusOr<std::unique_ptr<CopySource>> CopyIn(const CopyShape& shape);
+  // COPY … TO STDOUT: once, then the data in pieces, then `CopyOutDone`.
+  virtual absl::Status CopyOut(const CopyShape& shape);
+  virtual absl::Status CopyData(absl::string_view bytes);
+  virtual absl::Status CopyOutDone();
 };
 
 // What is known of the last statement that ran.
@@ -143,6 +166,13 @@ struct SessionOptions {
   // Limits; statements beyond them fail with SQLSTATE 54000 or 53200.
   size_t script_bytes_max = size_t{64} << 20;
   size_t script_statements_max = 100000;
+  // Statements that are prepared under a name, their texts together.
+  uint64_t prepared_bytes_max = uint64_t{16} << 20;
+  // NOTIFY reaches the other sessions through this; may be null, must outlive the session.
+  NotificationHub* notifications = nullptr;
+  int32_t process_id = 0;  // that its notifications name
+  // Called from any thread when there is something for `TakeNotifications`.
+  std::function<void()> on_notification;
   // What sorts, groups, joins and collected rows of one statement may hold.
   uint64_t statement_memory_bytes_max = uint64_t{256} << 20;
   // An autocommit statement that conflicts with another starts again this often.
@@ -185,6 +215,13 @@ class Session {
   // settled now, as in `Describe`.
   absl::StatusOr<std::shared_ptr<const PreparedStatement>> Prepare(
       absl::string_view text, std::span<const std::optional<engine::Type>> declared = {});
+  // Statements under names, which PREPARE, EXECUTE and DEALLOCATE share with the wire. 42P05 for a
+  // name that is taken, 53200 beyond the limit; null when there is none.
+  absl::Status KeepPrepared(absl::string_view name,
+                            std::shared_ptr<const PreparedStatement> statement);
+  std::shared_ptr<const PreparedStatement> FindPrepared(absl::string_view name) const;
+  void ForgetPrepared(absl::string_view name);
+
   // `parameters` are values of the types that the statement's description names.
   absl::StatusOr<std::unique_ptr<Portal>> OpenPortal(
       std::shared_ptr<const PreparedStatement> statement, std::vector<engine::Value> parameters);
@@ -198,6 +235,11 @@ class Session {
   // Says that the client's side of a statement has failed: a transaction block fails, an implicit
   // transaction is rolled back.
   void FailTransaction();
+
+  // Notifications that have come for channels of LISTEN, in order. 53200 when there were more than
+  // can be kept: some are lost.
+  absl::StatusOr<std::vector<Notification>> TakeNotifications();
+  bool is_listening() const;
 
   // Sets what RESET goes back to, as a client may when it connects.
   absl::Status SetDefault(absl::string_view name, absl::string_view value);
@@ -217,9 +259,5 @@ class Session {
   class Impl;
   std::unique_ptr<Impl> impl_;
 };
-
-// PostgreSQL's type oid, for the wire; pgvector's types have none of their own in PostgreSQL, ours
-// is 16600.
-uint32_t TypeOid(const engine::Type& type);
 
 }  // namespace kyrodb::sql

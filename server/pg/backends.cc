@@ -53,6 +53,7 @@ Backend::Activity Backend::activity() const {
 }
 
 void Backend::Cancel() {
+  cancelled_.store(true);
   {
     absl::MutexLock lock(&mutex_);
     if (session_ != nullptr) session_->Cancel();

@@ -1,6 +1,7 @@
 // Who is connected: for cancel requests, for a graceful stop and for pg_stat_activity.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -51,6 +52,8 @@ class Backend {
   // These three only while it is among `Backends`.
   // Makes the statement that runs end soon.
   void Cancel();
+  // Whether there was a cancel request since the last question.
+  bool TakeCancelled() { return cancelled_.exchange(false); }
   // Says that it should end when its statement has ended.
   void EndReading() { transport_->EndReading(); }
   void Abort() {
@@ -62,6 +65,7 @@ class Backend {
   const int32_t process_id_;
   const int32_t secret_;
   Transport* const transport_;
+  std::atomic<bool> cancelled_{false};
   mutable absl::Mutex mutex_;
   sql::Session* session_ ABSL_GUARDED_BY(mutex_) = nullptr;
   Activity activity_ ABSL_GUARDED_BY(mutex_);

@@ -93,12 +93,37 @@ absl::StatusOr<Message> Connection::ReadMessage() {
   }
 }
 
+absl::Status Connection::SendNotifications() {
+  KYRO_ASSIGN_OR_RETURN(const std::vector<sql::Notification> notifications,
+                        session_->TakeNotifications());
+  MessageWriter& writer = output_.writer();
+  for (const sql::Notification& notification : notifications) {
+    writer.Begin('A');
+    writer.Int32(notification.process_id);
+    writer.Text(notification.channel);
+    writer.Text(notification.payload);
+    writer.End();
+  }
+  return absl::OkStatus();
+}
+
 // Waits for the first bytes of what the client wants next, within the limits of idleness.
 absl::Status Connection::WaitForCommand() {
   if (reader_.buffered() > 0) return absl::OkStatus();
   const bool in_transaction = session_->transaction_status() != sql::TransactionStatus::kIdle;
   const int64_t millis = session_->setting_number(
       in_transaction ? "idle_in_transaction_session_timeout" : "idle_session_timeout");
+  if (!in_transaction && session_->is_listening()) {
+    absl::StatusOr<bool> readable = false;
+    while (readable.ok() && !*readable) {
+      readable = transport_.WaitReadable(absl::Milliseconds(millis));
+      KYRO_RETURN_IF_ERROR(SendNotifications());
+      KYRO_RETURN_IF_ERROR(output_.Flush());
+    }
+    if (absl::IsDeadlineExceeded(readable.status())) {
+      return sql::Error("57P05", 0, "terminating connection due to idle-session timeout");
+    }
+  }
   absl::Status status = ReadMore(absl::Milliseconds(millis));
   if (!absl::IsDeadlineExceeded(status)) return status;
   return in_transaction
@@ -133,6 +158,7 @@ absl::Status Connection::Dispatch(const Message& message) {
       const absl::Status status = Extended(message);
       if (status.ok()) return status;
       if (output_.broken()) return ClientLeft();
+      KYRO_RETURN_IF_ERROR(closed_);
       session_->FailTransaction();
       SendError(status);
       skip_to_sync_ = true;
@@ -163,12 +189,15 @@ absl::Status Connection::SimpleQuery(const Message& message) {
   const std::string text(fields.Text());
   KYRO_RETURN_IF_ERROR(fields.Finish());
   portals_.erase("");
-  ForgetStatement("");
+  session_->ForgetPrepared("");
   backend_->SetQuery(text, session_->database().clock().WallMicros());
   absl::Status status = session_->FinishImplicit();
   WireSink sink(&output_);
+  sink.SetCopySource([this](std::string* bytes) { return ReadCopyData(bytes); });
+  backend_->TakeCancelled();
   if (status.ok()) status = session_->Execute(text, &sink);
   if (output_.broken()) return ClientLeft();
+  KYRO_RETURN_IF_ERROR(closed_);
   if (sink.settings_touched()) settings_touched_ = true;
   if (!status.ok()) {
     settings_touched_ = true;
@@ -185,7 +214,10 @@ absl::Status Connection::Ready() {
     settings_touched_ = false;
   }
   const sql::TransactionStatus status = session_->transaction_status();
-  if (status == sql::TransactionStatus::kIdle) portals_.clear();
+  if (status == sql::TransactionStatus::kIdle) {
+    portals_.clear();
+    if (session_->is_listening()) KYRO_RETURN_IF_ERROR(SendNotifications());
+  }
   output_.ReadyForQuery(status);
   backend_->SetState(status == sql::TransactionStatus::kIdle            ? "idle"
                      : status == sql::TransactionStatus::kInTransaction ? "idle in transaction"

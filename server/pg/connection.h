@@ -35,6 +35,7 @@ struct Shared {
   Users users;
   MemoryBudget budget;
   Backends backends;
+  sql::NotificationHub notifications;
   std::atomic<bool> stopping{false};
 };
 
@@ -69,6 +70,10 @@ class Connection {
   absl::Status Dispatch(const Message& message);
   absl::Status SimpleQuery(const Message& message);
   absl::Status Ready();
+  // Appends what the client sends for COPY; false at its end. copy.cc
+  absl::StatusOr<bool> ReadCopyData(std::string* bytes);
+  // Hands the client what other sessions have notified it of.
+  absl::Status SendNotifications();
   void ReportSettings(bool all);
   void SendError(const absl::Status& status);
 
@@ -81,9 +86,6 @@ class Connection {
   absl::Status OpenSession(const StartParameters& start);
 
   // extended.cc
-  struct PreparedEntry {
-    std::shared_ptr<const sql::PreparedStatement> statement;
-  };
   struct PortalEntry {
     std::unique_ptr<sql::Portal> portal;  // null for an empty statement
     std::vector<int16_t> formats;
@@ -96,7 +98,6 @@ class Connection {
   absl::Status Execute(FieldReader fields);
   absl::Status CloseObject(FieldReader fields);
   absl::Status Sync();
-  void ForgetStatement(absl::string_view name);
 
   Shared* const shared_;
   Transport transport_;
@@ -110,9 +111,8 @@ class Connection {
   bool idle_announced_ = true;  // the backend's state says what the client waits for
   bool settings_touched_ = false;
   std::vector<std::string> reported_;  // settings as the client knows them
-  absl::flat_hash_map<std::string, PreparedEntry> statements_;
   absl::flat_hash_map<std::string, PortalEntry> portals_;
-  uint64_t prepared_bytes_ = 0;
+  absl::Status closed_;  // why nothing can be read any more
 };
 
 }  // namespace kyrodb::server::pg

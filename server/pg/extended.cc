@@ -6,13 +6,14 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/status.h"
 #include "server/pg/connection.h"
-#include "server/pg/value_codec.h"
 #include "sql/error.h"
+#include "sql/format.h"
+#include "sql/wire_format.h"
 
 namespace kyrodb::server::pg {
 namespace {
 
-constexpr size_t kStatementsMax = 65536;  // of one connection, prepared or portals
+constexpr size_t kPortalsMax = 65536;  // of one connection
 
 absl::StatusOr<std::vector<int16_t>> ReadFormats(FieldReader* fields, size_t value_count,
                                                  absl::string_view what) {
@@ -54,13 +55,6 @@ absl::Status Connection::Extended(const Message& message) {
   }
 }
 
-void Connection::ForgetStatement(absl::string_view name) {
-  const auto found = statements_.find(name);
-  if (found == statements_.end()) return;
-  prepared_bytes_ -= found->second.statement->text().size();
-  statements_.erase(found);
-}
-
 absl::Status Connection::Parse(FieldReader fields) {
   const absl::string_view name = fields.Text();
   const absl::string_view text = fields.Text();
@@ -69,26 +63,20 @@ absl::Status Connection::Parse(FieldReader fields) {
   for (int16_t i = 0; i < count && fields.ok(); ++i) {
     const auto oid = static_cast<uint32_t>(fields.Int32());
     if (!fields.ok()) break;
-    KYRO_ASSIGN_OR_RETURN(std::optional<engine::Type> type, TypeOfOid(oid));
-    types.push_back(type);
+    types.push_back(sql::TypeFromOid(oid));
+    // 0 and "unknown" leave it to the statement.
+    if (!types.back().has_value() && oid != 0 && oid != 705) {
+      return sql::Error(
+          sql::sqlstate::kFeatureNotSupported, 0,
+          absl::StrCat("parameters of the type with oid ", oid, " are not supported"));
+    }
   }
   KYRO_RETURN_IF_ERROR(fields.Finish());
-  if (name.empty()) {
-    ForgetStatement("");
-  } else if (statements_.contains(name)) {
-    return sql::Error("42P05", 0, absl::StrCat("prepared statement \"", name, "\" already exists"));
-  }
-  if (statements_.size() >= kStatementsMax ||
-      prepared_bytes_ + text.size() > shared_->options.prepared_bytes_max) {
-    return sql::Error(sql::sqlstate::kOutOfMemory, 0,
-                      absl::StrCat("the prepared statements of a connection may have ",
-                                   shared_->options.prepared_bytes_max, " bytes of text"));
-  }
+  if (name.empty()) session_->ForgetPrepared("");
   backend_->SetQuery(text, session_->database().clock().WallMicros());
   KYRO_ASSIGN_OR_RETURN(std::shared_ptr<const sql::PreparedStatement> statement,
                         session_->Prepare(text, types));
-  prepared_bytes_ += text.size();
-  statements_[name].statement = std::move(statement);
+  KYRO_RETURN_IF_ERROR(session_->KeepPrepared(name, std::move(statement)));
   output_.Plain('1');
   return absl::OkStatus();
 }
@@ -97,14 +85,13 @@ absl::Status Connection::Bind(FieldReader fields) {
   const absl::string_view portal_name = fields.Text();
   const absl::string_view name = fields.Text();
   if (!fields.ok()) return fields.Finish();
-  const auto found = statements_.find(name);
-  if (found == statements_.end()) {
+  const std::shared_ptr<const sql::PreparedStatement> statement = session_->FindPrepared(name);
+  if (statement == nullptr) {
     return sql::Error("26000", 0,
                       name.empty()
                           ? "unnamed prepared statement does not exist"
                           : absl::StrCat("prepared statement \"", name, "\" does not exist"));
   }
-  const std::shared_ptr<const sql::PreparedStatement> statement = found->second.statement;
   const sql::StatementDescription& description = statement->description();
   // How many parameters there are comes after their formats.
   FieldReader ahead = fields;
@@ -132,8 +119,9 @@ absl::Status Connection::Bind(FieldReader fields) {
     const absl::string_view bytes = fields.Bytes(static_cast<size_t>(length));
     if (!fields.ok()) return ProtocolViolation("insufficient data left in message");
     const engine::Type& type = description.parameter_types[i];
-    KYRO_ASSIGN_OR_RETURN(engine::Value value, FormatOf(formats, i) == 0 ? ReadText(type, bytes)
-                                                                         : ReadBinary(type, bytes));
+    KYRO_ASSIGN_OR_RETURN(engine::Value value, FormatOf(formats, i) == 0
+                                                   ? sql::ParseValue(type, bytes)
+                                                   : sql::FromBinary(type, bytes));
     values.push_back(std::move(value));
   }
   KYRO_ASSIGN_OR_RETURN(std::vector<int16_t> result_formats,
@@ -144,7 +132,7 @@ absl::Status Connection::Bind(FieldReader fields) {
   } else if (portals_.contains(portal_name)) {
     return sql::Error("42P03", 0, absl::StrCat("cursor \"", portal_name, "\" already exists"));
   }
-  if (portals_.size() >= kStatementsMax) {
+  if (portals_.size() >= kPortalsMax) {
     return sql::Error(sql::sqlstate::kOutOfMemory, 0, "a connection cannot have so many portals");
   }
   PortalEntry entry;
@@ -160,20 +148,21 @@ absl::Status Connection::Describe(FieldReader fields) {
   const absl::string_view name = fields.Text();
   KYRO_RETURN_IF_ERROR(fields.Finish());
   const sql::StatementDescription* description = nullptr;
+  std::shared_ptr<const sql::PreparedStatement> statement;
   static const std::vector<int16_t> kNoFormats;
   const std::vector<int16_t>* formats = &kNoFormats;
   if (kind == 'S') {
-    const auto found = statements_.find(name);
-    if (found == statements_.end()) {
+    statement = session_->FindPrepared(name);
+    if (statement == nullptr) {
       return sql::Error("26000", 0,
                         absl::StrCat("prepared statement \"", name, "\" does not exist"));
     }
-    description = &found->second.statement->description();
+    description = &statement->description();
     MessageWriter& writer = output_.writer();
     writer.Begin('t');
     writer.Int16(static_cast<int16_t>(description->parameter_types.size()));
     for (const engine::Type& type : description->parameter_types) {
-      writer.Int32(static_cast<int32_t>(OidOf(type)));
+      writer.Int32(static_cast<int32_t>(sql::TypeOid(type)));
     }
     writer.End();
   } else if (kind == 'P') {
@@ -214,6 +203,8 @@ absl::Status Connection::Execute(FieldReader fields) {
       reader_.PeekType() == 'S' ? sql::Completion::kCommit : sql::Completion::kKeepOpen;
   WireSink sink(&output_);
   sink.SetPortal(entry.formats);
+  sink.SetCopySource([this](std::string* bytes) { return ReadCopyData(bytes); });
+  backend_->TakeCancelled();
   const absl::StatusOr<bool> done = session_->Run(
       entry.portal.get(), rows_max < 0 ? 0 : static_cast<uint64_t>(rows_max), completion, &sink);
   if (sink.settings_touched()) settings_touched_ = true;
@@ -227,7 +218,7 @@ absl::Status Connection::CloseObject(FieldReader fields) {
   const absl::string_view name = fields.Text();
   KYRO_RETURN_IF_ERROR(fields.Finish());
   if (kind == 'S') {
-    ForgetStatement(name);
+    session_->ForgetPrepared(name);
   } else if (kind == 'P') {
     portals_.erase(name);
   } else {

@@ -3,10 +3,32 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "engine/base/status.h"
-#include "server/pg/value_codec.h"
 #include "sql/error.h"
+#include "sql/format.h"
+#include "sql/wire_format.h"
 
 namespace kyrodb::server::pg {
+namespace {
+
+// The commonest types without a string of their own.
+void AppendText(const engine::Type& type, const engine::Value& value, std::string* out) {
+  switch (type.id) {
+    case engine::TypeId::kBoolean:
+      out->push_back(std::get<bool>(value) ? 't' : 'f');
+      return;
+    case engine::TypeId::kInteger:
+    case engine::TypeId::kBigint:
+      absl::StrAppend(out, std::get<int64_t>(value));
+      return;
+    case engine::TypeId::kText:
+      out->append(std::get<std::string>(value));
+      return;
+    default:
+      out->append(sql::FormatValue(type, value));
+  }
+}
+
+}  // namespace
 
 absl::Status Output::Flush() {
   if (broken_) return absl::UnavailableError("the client has closed the connection");
@@ -36,7 +58,7 @@ void Output::Error(absl::string_view severity, const absl::Status& status) {
   }
   for (const sql::ErrorField name :
        {sql::ErrorField::kSchema, sql::ErrorField::kTable, sql::ErrorField::kColumn,
-        sql::ErrorField::kDataType, sql::ErrorField::kConstraint}) {
+        sql::ErrorField::kDataType, sql::ErrorField::kConstraint, sql::ErrorField::kContext}) {
     field(static_cast<char>(name), sql::FieldOf(status, name));
   }
   writer_.Byte('\0');
@@ -80,9 +102,9 @@ void Output::RowDescription(const std::vector<sql::ResultColumn>& columns,
     writer_.Text(columns[i].name);
     writer_.Int32(0);  // of a table's column nobody keeps track
     writer_.Int16(0);
-    writer_.Int32(static_cast<int32_t>(OidOf(columns[i].type)));
-    writer_.Int16(LengthOf(columns[i].type));
-    writer_.Int32(ModifierOf(columns[i].type));
+    writer_.Int32(static_cast<int32_t>(sql::TypeOid(columns[i].type)));
+    writer_.Int16(sql::TypeLength(columns[i].type));
+    writer_.Int32(sql::TypeModifier(columns[i].type));
     writer_.Int16(FormatOf(formats, i));
   }
   writer_.End();
@@ -115,7 +137,7 @@ absl::Status WireSink::Batch(std::span<const engine::Row> rows) {
       if (FormatOf(formats_, i) == 0) {
         AppendText(columns_[i].type, value, writer.buffer());
       } else {
-        AppendBinary(columns_[i].type, value, writer.buffer());
+        writer.Bytes(sql::ToBinary(columns_[i].type, value));
       }
       writer.PatchInt32(length, static_cast<int32_t>(writer.size() - length - 4));
     }

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -69,6 +71,15 @@ class WireSink : public sql::ResultSink {
     output_->Notice(severity, sqlstate, message);
   }
 
+  // Who reads what the client sends for COPY.
+  void SetCopySource(std::function<absl::StatusOr<bool>(std::string*)> read) {
+    read_copy_ = std::move(read);
+  }
+  absl::StatusOr<std::unique_ptr<sql::CopySource>> CopyIn(const sql::CopyShape& shape) override;
+  absl::Status CopyOut(const sql::CopyShape& shape) override;
+  absl::Status CopyData(absl::string_view bytes) override;
+  absl::Status CopyOutDone() override;
+
   // How many statements have completed.
   uint64_t completed_count() const { return completed_count_; }
   // Whether one of them may have changed a setting.
@@ -81,6 +92,7 @@ class WireSink : public sql::ResultSink {
   std::vector<sql::ResultColumn> columns_;
   uint64_t completed_count_ = 0;
   bool settings_touched_ = false;
+  std::function<absl::StatusOr<bool>(std::string*)> read_copy_;
 };
 
 }  // namespace kyrodb::server::pg

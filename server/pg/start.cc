@@ -237,6 +237,10 @@ absl::Status Connection::OpenSession(const StartParameters& start) {
   user_ = start.user;
   const std::string seed = RandomBytes(sizeof(options.seed));
   std::memcpy(&options.seed, seed.data(), sizeof(options.seed));
+  options.prepared_bytes_max = shared_->options.prepared_bytes_max;
+  options.notifications = &shared_->notifications;
+  options.process_id = backend_->process_id();
+  options.on_notification = [this] { transport_.Wake(); };
   session_ = shared_->host->NewSession(std::move(options));
   for (const auto& [name, value] : start.settings) {
     KYRO_RETURN_IF_ERROR(session_->SetDefault(name, value));

@@ -642,6 +642,14 @@ enum class StatementKind {
   kVacuum,
   kAnalyze,
   kCopy,
+  kDeclareCursor,
+  kFetch,
+  kCloseCursor,
+  kPrepare,
+  kExecute,
+  kDeallocate,
+  kDiscard,
+  kListen,
 };
 
 struct Statement {
@@ -1034,6 +1042,76 @@ struct CopyStatement : StatementOf<StatementKind::kCopy> {
   Position file_position = 0;
   std::vector<Option> options;  // names lower case; old-style CSV HEADER … in the new spelling
   ExpressionPtr where;
+};
+
+// DECLARE name [BINARY] [[NO] SCROLL] CURSOR [WITH HOLD] FOR query. The query is kept as a place in
+// the script: the cursor outlives the script's tree.
+struct DeclareCursorStatement : StatementOf<StatementKind::kDeclareCursor> {
+  using StatementOf::StatementOf;
+  Identifier name;
+  bool binary = false;
+  Position binary_position = 0;
+  std::optional<bool> scroll;
+  bool hold = false;
+  size_t query_begin = 0;  // bytes of the script
+  size_t query_end = 0;
+};
+
+enum class FetchDirection { kForward, kBackward, kAbsolute, kRelative };
+
+// FETCH and MOVE. FORWARD 0 is the current row again.
+struct FetchStatement : StatementOf<StatementKind::kFetch> {
+  using StatementOf::StatementOf;
+  bool move = false;
+  FetchDirection direction = FetchDirection::kForward;
+  int64_t count = 1;
+  bool all = false;  // FORWARD ALL, BACKWARD ALL
+  Identifier name;
+};
+
+struct CloseCursorStatement : StatementOf<StatementKind::kCloseCursor> {
+  using StatementOf::StatementOf;
+  bool all = false;
+  Identifier name;
+};
+
+// PREPARE name [(types)] AS statement
+struct PrepareStatement : StatementOf<StatementKind::kPrepare> {
+  using StatementOf::StatementOf;
+  Identifier name;
+  std::vector<TypeName> types;
+  size_t statement_begin = 0;  // bytes of the script
+  size_t statement_end = 0;
+};
+
+struct ExecuteStatement : StatementOf<StatementKind::kExecute> {
+  using StatementOf::StatementOf;
+  Identifier name;
+  std::vector<ExpressionPtr> arguments;
+};
+
+struct DeallocateStatement : StatementOf<StatementKind::kDeallocate> {
+  using StatementOf::StatementOf;
+  bool all = false;
+  Identifier name;
+};
+
+enum class DiscardTarget { kAll, kPlans, kSequences, kTemporary };
+
+struct DiscardStatement : StatementOf<StatementKind::kDiscard> {
+  using StatementOf::StatementOf;
+  DiscardTarget target = DiscardTarget::kAll;
+};
+
+enum class ListenAction { kListen, kUnlisten, kNotify };
+
+// LISTEN channel, UNLISTEN channel | *, NOTIFY channel [, 'payload']
+struct ListenStatement : StatementOf<StatementKind::kListen> {
+  using StatementOf::StatementOf;
+  ListenAction action = ListenAction::kListen;
+  bool all = false;
+  Identifier channel;
+  std::string payload;
 };
 
 }  // namespace kyrodb::sql

@@ -285,6 +285,18 @@ class Grammar {
   std::vector<VacuumTarget> ParseVacuumTargets();
   StatementPtr RefuseStatement();
 
+  // What belongs to a session (grammar_session.cc) ---------------------------------------------
+  StatementPtr ParseDeclare();
+  StatementPtr ParseFetch();
+  void ParseFetchDirection(FetchStatement& fetch);
+  int64_t ParseSignedInteger();
+  StatementPtr ParseClose();
+  StatementPtr ParsePrepare();
+  StatementPtr ParseExecute();
+  StatementPtr ParseDeallocate();
+  StatementPtr ParseDiscard();
+  StatementPtr ParseListen();
+
   ParseOptions options_;
   Lexer lexer_;
   std::array<Token, 4> window_;

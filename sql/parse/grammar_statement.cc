@@ -79,6 +79,25 @@ StatementPtr Grammar::ParseStatement() {
       return ParseAnalyze();
     case Keyword::kCopy:
       return ParseCopy();
+    case Keyword::kDeclare:
+      return ParseDeclare();
+    case Keyword::kFetch:
+    case Keyword::kMove:
+      return ParseFetch();
+    case Keyword::kClose:
+      return ParseClose();
+    case Keyword::kPrepare:
+      return ParsePrepare();
+    case Keyword::kExecute:
+      return ParseExecute();
+    case Keyword::kDeallocate:
+      return ParseDeallocate();
+    case Keyword::kDiscard:
+      return ParseDiscard();
+    case Keyword::kListen:
+    case Keyword::kUnlisten:
+    case Keyword::kNotify:
+      return ParseListen();
     default:
       if (At('(')) return ParseQuery();
       return RefuseStatement();
@@ -89,30 +108,19 @@ StatementPtr Grammar::ParseStatement() {
 StatementPtr Grammar::RefuseStatement() {
   switch (token().keyword) {
     case Keyword::kCall:
-    case Keyword::kClose:
     case Keyword::kCluster:
     case Keyword::kComment:
-    case Keyword::kDeallocate:
-    case Keyword::kDeclare:
-    case Keyword::kDiscard:
     case Keyword::kDo:
-    case Keyword::kExecute:
-    case Keyword::kFetch:
     case Keyword::kGrant:
     case Keyword::kImport:
-    case Keyword::kListen:
     case Keyword::kLoad:
     case Keyword::kLock:
     case Keyword::kMerge:
-    case Keyword::kMove:
-    case Keyword::kNotify:
-    case Keyword::kPrepare:
     case Keyword::kReassign:
     case Keyword::kRefresh:
     case Keyword::kReindex:
     case Keyword::kRevoke:
     case Keyword::kSecurity:
-    case Keyword::kUnlisten:
       FailUnsupported(token().position, absl::AsciiStrToUpper(token().raw));
       return nullptr;
     default:

@@ -22,6 +22,10 @@ class Prepared : public PreparedStatement {
   StatementDescription description_;
 };
 
+const ParsedStatement& ParsedOf(const PreparedStatement& prepared) {
+  return static_cast<const Prepared&>(prepared).parsed_;
+}
+
 struct Session::Impl::PortalState : public Portal {
   const PreparedStatement& statement() const override { return *prepared; }
 
@@ -131,6 +135,17 @@ absl::StatusOr<StatementDescription> Session::Impl::DescribeParsed(
       KYRO_ASSIGN_OR_RETURN(BoundDelete remove,
                             binder.BindDelete(statement->As<DeleteStatement>()));
       description.columns = std::move(remove.returning_columns);
+      break;
+    }
+    case StatementKind::kFetch: {
+      const auto& fetch = statement->As<FetchStatement>();
+      KYRO_ASSIGN_OR_RETURN(const NamedCursor* const cursor, FindCursor(fetch.name.name));
+      if (!fetch.move) description.columns = cursor->columns;
+      break;
+    }
+    case StatementKind::kExecute: {
+      const auto prepared = FindPrepared(statement->As<ExecuteStatement>().name.name);
+      if (prepared != nullptr) description.columns = prepared->description().columns;
       break;
     }
     case StatementKind::kShow:

@@ -10,10 +10,15 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
 #include "engine/base/random.h"
 #include "engine/database.h"
 #include "engine/transaction.h"
@@ -43,9 +48,32 @@ std::string CommandOf(const Statement& statement);
 // A conflict with another transaction, in PostgreSQL's words; other statuses as they are.
 absl::Status TranslateConflict(absl::Status status);
 
+// What the statement was parsed to.
+const ParsedStatement& ParsedOf(const PreparedStatement& prepared);
+
+struct CopyFormat;
+
+// Notifications that wait for a session to take them.
+class Mailbox : public NotificationListener {
+ public:
+  explicit Mailbox(std::function<void()> on_notification)
+      : on_notification_(std::move(on_notification)) {}
+  void Receive(const Notification& notification) override;
+  // 53200 when more came than can be kept.
+  absl::StatusOr<std::vector<Notification>> Take();
+
+ private:
+  const std::function<void()> on_notification_;
+  absl::Mutex mutex_;
+  std::vector<Notification> waiting_ ABSL_GUARDED_BY(mutex_);
+  uint64_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool lost_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
 class Session::Impl {
  public:
   Impl(engine::Database* database, SessionOptions options);
+  ~Impl();
 
   absl::Status Execute(absl::string_view text, std::span<const Parameter> parameters,
                        ResultSink* sink);
@@ -57,6 +85,13 @@ class Session::Impl {
       std::shared_ptr<const PreparedStatement> statement, std::vector<Value> parameters);
   absl::StatusOr<bool> RunPortal(Portal* portal, uint64_t rows_max, Completion completion,
                                  ResultSink* sink);
+  // named_statements.cc
+  absl::Status KeepPrepared(absl::string_view name,
+                            std::shared_ptr<const PreparedStatement> statement);
+  std::shared_ptr<const PreparedStatement> FindPrepared(absl::string_view name) const;
+  void ForgetPrepared(absl::string_view name);
+  absl::StatusOr<std::vector<Notification>> TakeNotifications() { return mailbox_.Take(); }
+  bool is_listening() const { return !channels_.empty(); }
   absl::Status FinishImplicit();
   void FailTransaction();
   absl::Status SetDefault(absl::string_view name, absl::string_view value) {
@@ -98,8 +133,9 @@ class Session::Impl {
   absl::Status RunStatement(const ParsedStatement& parsed, absl::string_view text,
                             std::span<const Parameter> parameters, bool alone, ResultSink* sink);
   absl::Status RunTransaction(const TransactionStatement& statement, bool alone, ResultSink* sink);
-  absl::Status Dispatch(const ParsedStatement& parsed, std::span<const Parameter> parameters,
-                        bool streaming, ResultSink* sink, Outcome* outcome);
+  absl::Status Dispatch(const ParsedStatement& parsed, absl::string_view text,
+                        std::span<const Parameter> parameters, bool streaming, ResultSink* sink,
+                        Outcome* outcome);
   absl::Status RunQuery(Run* run, std::span<const Parameter> parameters, bool streaming,
                         ResultSink* sink, Outcome* outcome);
   absl::Status RunWrite(Run* run, std::span<const Parameter> parameters, Outcome* outcome);
@@ -110,6 +146,25 @@ class Session::Impl {
   absl::Status RunMaintenance(const Statement& statement, Run* run);
   absl::Status RunSet(const SetStatement& statement, ResultSink* sink);
   absl::Status RunShow(const ShowStatement& statement, Outcome* outcome);
+
+  // copy.cc
+  absl::Status RunCopy(const CopyStatement& statement, Run* run, ResultSink* sink,
+                       Outcome* outcome);
+  absl::Status CopyQueryOut(const Statement& query, const CopyFormat& format, CopyShape shape,
+                            Run* run, ResultSink* sink, Outcome* outcome);
+  // named_statements.cc
+  absl::Status RunPrepare(const PrepareStatement& statement, absl::string_view text);
+  absl::Status RunExecute(const ExecuteStatement& statement, const ParsedStatement& parsed,
+                          bool alone, ResultSink* sink);
+  absl::StatusOr<std::vector<Parameter>> EvaluateArguments(const ExecuteStatement& statement,
+                                                           const PreparedStatement& prepared,
+                                                           const ParsedStatement& parsed);
+  absl::Status RunDeallocate(const DeallocateStatement& statement);
+  absl::Status RunDiscard(const DiscardStatement& statement);
+  // notifications.cc
+  absl::Status RunListen(const ListenStatement& statement);
+  void Unlisten();
+  void EndNotifications(bool committed);
 
   // Fills in what binding and execution need of the session.
   void Prepare(const ParsedStatement& parsed, std::span<const Parameter> parameters, Run* run);
@@ -151,6 +206,29 @@ class Session::Impl {
   };
   absl::StatusOr<std::unique_ptr<Cursor>> OpenCursor(const ParsedStatement& parsed,
                                                      std::span<const Parameter> parameters);
+  // One of DECLARE. cursors.cc
+  struct NamedCursor {
+    // Over kept rows: moves, and appends those that it came by.
+    uint64_t Move(const FetchStatement& fetch, std::vector<Row>* out);
+
+    std::string text;
+    ParsedStatement parsed;
+    std::vector<ResultColumn> columns;
+    std::unique_ptr<Cursor> cursor;  // null when the rows are kept
+    std::vector<Row> rows;
+    int64_t position = 0;
+    bool scrolls = false;
+    bool hold = false;
+    bool declared_now = false;  // by the transaction that runs
+  };
+  absl::Status RunDeclare(const DeclareCursorStatement& statement, absl::string_view text);
+  absl::StatusOr<NamedCursor*> FindCursor(absl::string_view name);
+  absl::Status RunFetch(const FetchStatement& statement, Outcome* outcome);
+  absl::Status RunCloseCursor(const CloseCursorStatement& statement);
+  // All of them, or those without HOLD.
+  void CloseNamedCursors(bool all);
+  void EndNamedCursors(bool committed);
+
   // Before something is written or rolled back to a savepoint.
   absl::Status SettleCursors();
   // The same, but a cursor that cannot be read to its end is closed.
@@ -189,6 +267,19 @@ class Session::Impl {
   bool has_run_ = false;       // whether it has run a statement
   std::vector<Savepoint> savepoints_;
   std::vector<Cursor*> cursors_;  // open ones
+  absl::btree_map<std::string, std::unique_ptr<NamedCursor>> named_cursors_;
+  absl::flat_hash_map<std::string, std::shared_ptr<const PreparedStatement>> prepared_;
+  uint64_t prepared_bytes_ = 0;
+  Mailbox mailbox_;
+  absl::flat_hash_set<std::string> channels_;  // of LISTEN
+  struct ListenChange {
+    ListenAction action;
+    bool all;
+    std::string channel;
+  };
+  // For the commit.
+  std::vector<ListenChange> to_listen_;
+  std::vector<Notification> to_send_;
   mutable StatementStatistics statistics_;
   PlanPtr last_plan_;
   std::atomic<bool> running_{false};

@@ -2,6 +2,7 @@
 //         cancelling, limits; and no input breaks it.
 // Method: a database on a disk in memory; threads where conflicts and cancelling need them.
 #include "sql/session.h"
+#include "sql/wire_format.h"
 
 #include <atomic>
 #include <thread>

@@ -1,4 +1,4 @@
-#include "server/pg/value_codec.h"
+#include "sql/wire_format.h"
 
 #include <bit>
 #include <cstring>
@@ -6,12 +6,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/status.h"
-#include "server/pg/message.h"
 #include "sql/error.h"
 #include "sql/format.h"
-#include "sql/session.h"
 
-namespace kyrodb::server::pg {
+namespace kyrodb::sql {
 namespace {
 
 using engine::Type;
@@ -23,8 +21,8 @@ constexpr int64_t kMicrosTo2000 = INT64_C(946684800000000);
 constexpr char kJsonbVersion = 1;
 
 absl::Status BadBinary(const Type& type) {
-  return sql::Error(sql::sqlstate::kInvalidBinaryRepresentation, 0,
-                    absl::StrCat("incorrect binary data format for type ", engine::TypeName(type)));
+  return Error(sqlstate::kInvalidBinaryRepresentation, 0,
+               absl::StrCat("incorrect binary data format for type ", engine::TypeName(type)));
 }
 
 uint64_t LoadBits(absl::string_view bytes) {
@@ -34,40 +32,39 @@ uint64_t LoadBits(absl::string_view bytes) {
 }
 
 absl::StatusOr<Value> ReadVector(const Type& type, absl::string_view bytes) {
-  FieldReader reader(bytes);
-  const int16_t count = reader.Int16();
-  const int16_t unused = reader.Int16();
-  if (!reader.ok() || count < 1 || unused != 0 ||
-      reader.rest().size() != static_cast<size_t>(count) * 4) {
+  if (bytes.size() < 4) return BadBinary(type);
+  const uint64_t count = LoadBits(bytes.substr(0, 2));
+  if (count < 1 || LoadBits(bytes.substr(2, 2)) != 0 || bytes.size() != 4 + count * 4) {
     return BadBinary(type);
   }
   std::vector<float> elements;
-  elements.reserve(static_cast<size_t>(count));
-  for (int16_t i = 0; i < count; ++i) {
-    elements.push_back(std::bit_cast<float>(reader.Int32()));
+  elements.reserve(count);
+  for (uint64_t i = 0; i < count; ++i) {
+    elements.push_back(
+        std::bit_cast<float>(static_cast<uint32_t>(LoadBits(bytes.substr(4 + i * 4, 4)))));
   }
   return Value(std::move(elements));
 }
 
-}  // namespace
-
-void AppendText(const Type& type, const Value& value, std::string* out) {
-  switch (type.id) {
-    case TypeId::kBoolean:
-      out->push_back(std::get<bool>(value) ? 't' : 'f');
-      return;
-    case TypeId::kInteger:
-    case TypeId::kBigint:
-      absl::StrAppend(out, std::get<int64_t>(value));
-      return;
-    case TypeId::kText:
-    case TypeId::kJsonb:
-      out->append(std::get<std::string>(value));
-      return;
-    default:
-      out->append(sql::FormatValue(type, value));
+void AppendInt16(std::string* out, int16_t value) {
+  const auto bits = static_cast<uint16_t>(value);
+  out->push_back(static_cast<char>(bits >> 8));
+  out->push_back(static_cast<char>(bits & 0xFF));
+}
+void AppendInt32(std::string* out, int32_t value) {
+  const auto bits = static_cast<uint32_t>(value);
+  for (int shift = 24; shift >= 0; shift -= 8) {
+    out->push_back(static_cast<char>(bits >> shift & 0xFF));
   }
 }
+void AppendInt64(std::string* out, int64_t value) {
+  AppendInt32(out, static_cast<int32_t>(value >> 32));
+  AppendInt32(out, static_cast<int32_t>(value & 0xFFFFFFFF));
+}
+
+}  // namespace
+
+namespace {
 
 void AppendBinary(const Type& type, const Value& value, std::string* out) {
   switch (type.id) {
@@ -104,11 +101,15 @@ void AppendBinary(const Type& type, const Value& value, std::string* out) {
   }
 }
 
-absl::StatusOr<Value> ReadText(const Type& type, absl::string_view text) {
-  return sql::ParseValue(type, text);
+}  // namespace
+
+std::string ToBinary(const Type& type, const Value& value) {
+  std::string bytes;
+  AppendBinary(type, value, &bytes);
+  return bytes;
 }
 
-absl::StatusOr<Value> ReadBinary(const Type& type, absl::string_view bytes) {
+absl::StatusOr<Value> FromBinary(const Type& type, absl::string_view bytes) {
   switch (type.id) {
     case TypeId::kBoolean:
       if (bytes.size() != 1) return BadBinary(type);
@@ -127,26 +128,48 @@ absl::StatusOr<Value> ReadBinary(const Type& type, absl::string_view bytes) {
       const auto micros = static_cast<int64_t>(LoadBits(bytes));
       int64_t since_1970 = 0;
       if (__builtin_add_overflow(micros, kMicrosTo2000, &since_1970)) {
-        return sql::Error(sql::sqlstate::kDatetimeFieldOverflow, 0, "timestamp out of range");
+        return Error(sqlstate::kDatetimeFieldOverflow, 0, "timestamp out of range");
       }
       return Value(since_1970);
     }
     case TypeId::kJsonb:
       if (bytes.empty() || bytes[0] != kJsonbVersion) return BadBinary(type);
-      return sql::ParseValue(type, bytes.substr(1));
+      return ParseValue(type, bytes.substr(1));
     case TypeId::kVector:
       return ReadVector(type, bytes);
     case TypeId::kText:
-      return sql::ParseValue(type, bytes);
+      return ParseValue(type, bytes);
     case TypeId::kBytea:
       return Value(std::string(bytes));
   }
   return BadBinary(type);
 }
 
-uint32_t OidOf(const Type& type) { return sql::TypeOid(type); }
+uint32_t TypeOid(const Type& type) {
+  switch (type.id) {
+    case TypeId::kBoolean:
+      return 16;
+    case TypeId::kBytea:
+      return 17;
+    case TypeId::kBigint:
+      return 20;
+    case TypeId::kInteger:
+      return 23;
+    case TypeId::kText:
+      return 25;
+    case TypeId::kDouble:
+      return 701;
+    case TypeId::kTimestamptz:
+      return 1184;
+    case TypeId::kJsonb:
+      return 3802;
+    case TypeId::kVector:
+      return 16600;
+  }
+  return 705;  // unknown
+}
 
-int16_t LengthOf(const Type& type) {
+int16_t TypeLength(const Type& type) {
   switch (type.id) {
     case TypeId::kBoolean:
       return 1;
@@ -161,23 +184,25 @@ int16_t LengthOf(const Type& type) {
   }
 }
 
-int32_t ModifierOf(const Type& type) {
+int32_t TypeModifier(const Type& type) {
   if (type.id == TypeId::kVector && type.dimensions > 0) {
     return static_cast<int32_t>(type.dimensions);
   }
   return -1;
 }
 
-absl::StatusOr<std::optional<Type>> TypeOfOid(uint32_t oid) {
-  if (oid == 0 || oid == 705) return std::optional<Type>();
+std::optional<Type> TypeFromOid(uint32_t oid, int32_t modifier) {
   for (uint8_t id = 1; id <= static_cast<uint8_t>(TypeId::kVector); ++id) {
-    const Type type{static_cast<TypeId>(id), 0};
-    if (OidOf(type) == oid) return std::optional<Type>(type);
+    Type type{static_cast<TypeId>(id), 0};
+    if (TypeOid(type) != oid) continue;
+    if (type.id == TypeId::kVector && modifier > 0) {
+      type.dimensions = static_cast<uint32_t>(modifier);
+    }
+    return type;
   }
-  if (oid == 1043) return std::optional<Type>(Type{TypeId::kText, 0});
-  if (oid == 21) return std::optional<Type>(Type{TypeId::kInteger, 0});
-  return sql::Error(sql::sqlstate::kFeatureNotSupported, 0,
-                    absl::StrCat("parameters of the type with oid ", oid, " are not supported"));
+  if (oid == 1043) return Type{TypeId::kText, 0};
+  if (oid == 21) return Type{TypeId::kInteger, 0};
+  return std::nullopt;
 }
 
-}  // namespace kyrodb::server::pg
+}  // namespace kyrodb::sql
