@@ -1,7 +1,7 @@
 // Layout, little-endian: u16 column count n; null bitmap of ceil(n / 8) bytes, bit i set when
 // column i is null; u32 end[n], the end of column i's bytes counted from the first of them; then
-// the columns: boolean 1 byte, integer 4, bigint, timestamptz and double 8, text, bytea and jsonb
-// their bytes, vector 4 bytes an element.
+// the columns: boolean 1 byte, smallint 2, integer, real, date and oids 4, bigint, times and double
+// 8, vector 4 bytes an element, halfvec 2, everything else the bytes of its value.
 //
 // Rationale: ends instead of lengths make one column reachable without walking the others, and a
 // null column costs four bytes and no branch. Columns keep their order, so a column added later
@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/coding.h"
 #include "engine/base/status.h"
+#include "engine/half.h"
 
 namespace kyrodb::engine {
 namespace {
@@ -47,49 +48,89 @@ absl::Status CheckVector(const ColumnSchema& column, const std::vector<float>& v
   return absl::OkStatus();
 }
 
+absl::Status IntegerOutOfRange(const ColumnSchema& column, int64_t value) {
+  return absl::InvalidArgumentError(absl::StrCat("value ", value, " for column \"", column.name,
+                                                 "\" is out of range for type ",
+                                                 TypeName(column.type)));
+}
+
+// The least a value must have for the bytes to be one of the type.
+bool IsWellFormed(TypeId type, absl::string_view bytes) {
+  switch (type) {
+    case TypeId::kUuid:
+    case TypeId::kInterval:
+      return bytes.size() == 16;
+    case TypeId::kNumeric:
+      return bytes.size() >= 3;
+    case TypeId::kBit:
+    case TypeId::kVarbit:
+      return bytes.size() >= 4 && (uint64_t{LoadFixed32(bytes.data())} + 7) / 8 == bytes.size() - 4;
+    case TypeId::kSparsevec:
+      return bytes.size() >= 8 && uint64_t{LoadFixed32(bytes.data() + 4)} * 8 == bytes.size() - 8;
+    default:
+      return !IsArray(type) || !bytes.empty();
+  }
+}
+
 absl::Status AppendColumn(const ColumnSchema& column, const Value& value, std::string* out) {
-  switch (column.type.id) {
-    case TypeId::kBoolean:
+  const TypeId id = column.type.id;
+  switch (StorageOf(id)) {
+    case Storage::kBoolean:
       if (const bool* b = std::get_if<bool>(&value)) {
         out->push_back(*b ? '\x01' : '\0');
         return absl::OkStatus();
       }
       break;
-    case TypeId::kInteger:
+    case Storage::kInteger:
       if (const int64_t* n = std::get_if<int64_t>(&value)) {
-        if (*n < std::numeric_limits<int32_t>::min() || *n > std::numeric_limits<int32_t>::max()) {
-          return absl::InvalidArgumentError(absl::StrCat(
-              "value ", *n, " for column \"", column.name, "\" is out of range for type integer"));
+        if (id == TypeId::kSmallint) {
+          if (*n < INT16_MIN || *n > INT16_MAX) return IntegerOutOfRange(column, *n);
+          const auto bits = static_cast<uint16_t>(*n);
+          out->push_back(static_cast<char>(bits & 0xFF));
+          out->push_back(static_cast<char>(bits >> 8));
+        } else if (id == TypeId::kInteger || id == TypeId::kDate) {
+          if (*n < INT32_MIN || *n > INT32_MAX) return IntegerOutOfRange(column, *n);
+          PutFixed32(out, static_cast<uint32_t>(static_cast<int32_t>(*n)));
+        } else if (id == TypeId::kBigint || id == TypeId::kTimestamptz ||
+                   id == TypeId::kTimestamp || id == TypeId::kTime) {
+          PutFixed64(out, static_cast<uint64_t>(*n));
+        } else {
+          if (*n < 0 || *n > int64_t{UINT32_MAX}) return IntegerOutOfRange(column, *n);
+          PutFixed32(out, static_cast<uint32_t>(*n));
         }
-        PutFixed32(out, static_cast<uint32_t>(static_cast<int32_t>(*n)));
         return absl::OkStatus();
       }
       break;
-    case TypeId::kBigint:
-    case TypeId::kTimestamptz:
-      if (const int64_t* n = std::get_if<int64_t>(&value)) {
-        PutFixed64(out, static_cast<uint64_t>(*n));
-        return absl::OkStatus();
-      }
-      break;
-    case TypeId::kDouble:
+    case Storage::kFloat:
       if (const double* d = std::get_if<double>(&value)) {
-        PutFixed64(out, std::bit_cast<uint64_t>(*d));
+        if (id == TypeId::kReal) {
+          PutFixed32(out, std::bit_cast<uint32_t>(static_cast<float>(*d)));
+        } else {
+          PutFixed64(out, std::bit_cast<uint64_t>(*d));
+        }
         return absl::OkStatus();
       }
       break;
-    case TypeId::kText:
-    case TypeId::kBytea:
-    case TypeId::kJsonb:
+    case Storage::kBytes:
       if (const std::string* text = std::get_if<std::string>(&value)) {
+        if (!IsWellFormed(id, *text)) break;
         out->append(*text);
         return absl::OkStatus();
       }
       break;
-    case TypeId::kVector:
+    case Storage::kFloats:
       if (const std::vector<float>* vector = std::get_if<std::vector<float>>(&value)) {
         KYRO_RETURN_IF_ERROR(CheckVector(column, *vector));
-        out->append(reinterpret_cast<const char*>(vector->data()), vector->size() * sizeof(float));
+        if (id == TypeId::kVector) {
+          out->append(reinterpret_cast<const char*>(vector->data()),
+                      vector->size() * sizeof(float));
+          return absl::OkStatus();
+        }
+        for (const float element : *vector) {
+          const uint16_t half = FloatToHalf(element);
+          out->push_back(static_cast<char>(half & 0xFF));
+          out->push_back(static_cast<char>(half >> 8));
+        }
         return absl::OkStatus();
       }
       break;
@@ -97,36 +138,61 @@ absl::Status AppendColumn(const ColumnSchema& column, const Value& value, std::s
   return WrongType(column);
 }
 
+uint16_t LoadFixed16(const char* p) {
+  return static_cast<uint16_t>(static_cast<uint8_t>(p[0]) | (static_cast<uint8_t>(p[1]) << 8));
+}
+
 absl::StatusOr<Value> TakeColumn(const ColumnSchema& column, absl::string_view bytes) {
-  const absl::Status damaged =
-      absl::DataLossError(absl::StrCat("column \"", column.name, "\" has ", bytes.size(),
-                                       " bytes, not a value of type ", TypeName(column.type)));
-  switch (column.type.id) {
-    case TypeId::kBoolean:
-      if (bytes.size() != 1) return damaged;
+  const auto damaged = [&] {
+    return absl::DataLossError(absl::StrCat("column \"", column.name, "\" has ", bytes.size(),
+                                            " bytes, not a value of type ", TypeName(column.type)));
+  };
+  const TypeId id = column.type.id;
+  switch (StorageOf(id)) {
+    case Storage::kBoolean:
+      if (bytes.size() != 1) return damaged();
       return Value(bytes[0] != '\0');
-    case TypeId::kInteger:
-      if (bytes.size() != 4) return damaged;
-      return Value(int64_t{static_cast<int32_t>(LoadFixed32(bytes.data()))});
-    case TypeId::kBigint:
-    case TypeId::kTimestamptz:
-      if (bytes.size() != 8) return damaged;
-      return Value(static_cast<int64_t>(LoadFixed64(bytes.data())));
-    case TypeId::kDouble:
-      if (bytes.size() != 8) return damaged;
+    case Storage::kInteger:
+      if (id == TypeId::kSmallint) {
+        if (bytes.size() != 2) return damaged();
+        return Value(int64_t{static_cast<int16_t>(LoadFixed16(bytes.data()))});
+      }
+      if (id == TypeId::kInteger || id == TypeId::kDate) {
+        if (bytes.size() != 4) return damaged();
+        return Value(int64_t{static_cast<int32_t>(LoadFixed32(bytes.data()))});
+      }
+      if (id == TypeId::kBigint || id == TypeId::kTimestamptz || id == TypeId::kTimestamp ||
+          id == TypeId::kTime) {
+        if (bytes.size() != 8) return damaged();
+        return Value(static_cast<int64_t>(LoadFixed64(bytes.data())));
+      }
+      if (bytes.size() != 4) return damaged();
+      return Value(int64_t{LoadFixed32(bytes.data())});
+    case Storage::kFloat:
+      if (id == TypeId::kReal) {
+        if (bytes.size() != 4) return damaged();
+        return Value(static_cast<double>(std::bit_cast<float>(LoadFixed32(bytes.data()))));
+      }
+      if (bytes.size() != 8) return damaged();
       return Value(std::bit_cast<double>(LoadFixed64(bytes.data())));
-    case TypeId::kText:
-    case TypeId::kBytea:
-    case TypeId::kJsonb:
+    case Storage::kBytes:
+      if (!IsWellFormed(id, bytes)) return damaged();
       return Value(std::string(bytes.data(), bytes.size()));
-    case TypeId::kVector: {
-      if (bytes.size() % sizeof(float) != 0) return damaged;
-      std::vector<float> vector(bytes.size() / sizeof(float));
-      if (!vector.empty()) std::memcpy(vector.data(), bytes.data(), bytes.size());
+    case Storage::kFloats: {
+      const size_t width = id == TypeId::kVector ? sizeof(float) : sizeof(uint16_t);
+      if (bytes.size() % width != 0) return damaged();
+      std::vector<float> vector(bytes.size() / width);
+      if (id == TypeId::kVector) {
+        if (!vector.empty()) std::memcpy(vector.data(), bytes.data(), bytes.size());
+      } else {
+        for (size_t i = 0; i < vector.size(); ++i) {
+          vector[i] = HalfToFloat(LoadFixed16(bytes.data() + 2 * i));
+        }
+      }
       return Value(std::move(vector));
     }
   }
-  return damaged;
+  return damaged();
 }
 
 // A row's header, checked once.

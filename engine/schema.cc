@@ -17,11 +17,6 @@ constexpr uint64_t kSchemaFormatVersion = 2;
 constexpr uint64_t kColumnCountMax = 1600;
 constexpr uint64_t kIndexCountMax = 256;
 
-bool ValidType(uint64_t id) {
-  return id >= static_cast<uint64_t>(TypeId::kBoolean) &&
-         id <= static_cast<uint64_t>(TypeId::kVector);
-}
-
 }  // namespace
 
 bool IsZOrderType(TypeId type) {
@@ -144,7 +139,7 @@ absl::StatusOr<TableSchema> DecodeSchema(absl::string_view bytes) {
     ColumnSchema column;
     column.name = std::string(reader.LengthPrefixed());
     const uint64_t type = reader.Varint64();
-    if (!reader.ok() || !ValidType(type)) return damaged;
+    if (!reader.ok() || !IsValidType(type)) return damaged;
     column.type.id = static_cast<TypeId>(type);
     column.type.dimensions = static_cast<uint32_t>(reader.Varint64());
     column.not_null = reader.Varint64() != 0;

@@ -1,163 +1,30 @@
 #include "sql/format.h"
 
-#include <charconv>
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <limits>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "engine/array.h"
 #include "engine/base/status.h"
 #include "sql/error.h"
+#include "sql/types/array_text.h"
+#include "sql/types/bits.h"
+#include "sql/types/date_time.h"
+#include "sql/types/decimal.h"
+#include "sql/types/interval.h"
 #include "sql/types/json.h"
-#include "sql/types/timestamp.h"
+#include "sql/types/number_text.h"
+#include "sql/types/text_style.h"
 #include "sql/types/type.h"
+#include "sql/types/vector_text.h"
 
 namespace kyrodb::sql {
 namespace {
-
-// Lays out the shortest digits as PostgreSQL does: without exponent while it is between -4 and
-// `digits_max`.
-template <typename Float>
-std::string FormatShortest(Float value, int digits_max) {
-  if (std::isnan(value)) return "NaN";
-  if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
-  char buffer[64];
-  const auto end =
-      std::to_chars(buffer, buffer + sizeof(buffer), value, std::chars_format::scientific);
-  absl::string_view text(buffer, static_cast<size_t>(end.ptr - buffer));
-  std::string out;
-  if (text[0] == '-') {
-    out.push_back('-');
-    text.remove_prefix(1);
-  }
-  const size_t e = text.find('e');
-  std::string digits(1, text[0]);
-  if (e > 1) digits.append(text.data() + 2, e - 2);
-  int exponent = 0;
-  const char* exponent_begin = text.data() + e + 1;
-  if (*exponent_begin == '+') ++exponent_begin;
-  std::from_chars(exponent_begin, text.data() + text.size(), exponent);
-  if (exponent < -4 || exponent >= digits_max) {
-    out.push_back(digits[0]);
-    if (digits.size() > 1) absl::StrAppend(&out, ".", digits.substr(1));
-    absl::StrAppend(&out, exponent < 0 ? "e-" : "e+",
-                    absl::Dec(std::abs(exponent), absl::kZeroPad2));
-    return out;
-  }
-  if (exponent < 0) {
-    return absl::StrCat(out, "0.", std::string(static_cast<size_t>(-exponent - 1), '0'), digits);
-  }
-  const size_t before = static_cast<size_t>(exponent) + 1;
-  if (digits.size() <= before)
-    return absl::StrCat(out, digits, std::string(before - digits.size(), '0'));
-  return absl::StrCat(out, digits.substr(0, before), ".", digits.substr(before));
-}
-
-absl::Status BadSyntax(absl::string_view type, absl::string_view text) {
-  return Error(sqlstate::kInvalidTextRepresentation, 0,
-               absl::StrCat("invalid input syntax for type ", type, ": \"", text, "\""));
-}
-
-absl::StatusOr<Value> ParseInteger(const Type& type, absl::string_view text) {
-  const absl::string_view name = type.id == TypeId::kInteger ? "integer" : "bigint";
-  absl::string_view digits = absl::StripAsciiWhitespace(text);
-  bool negative = false;
-  if (!digits.empty() && (digits[0] == '-' || digits[0] == '+')) {
-    negative = digits[0] == '-';
-    digits.remove_prefix(1);
-  }
-  if (digits.empty()) return BadSyntax(name, text);
-  for (const char c : digits) {
-    if (!absl::ascii_isdigit(static_cast<unsigned char>(c))) return BadSyntax(name, text);
-  }
-  // Of the magnitudes the negative side has one more.
-  const uint64_t limit =
-      (type.id == TypeId::kInteger ? uint64_t{1} << 31 : uint64_t{1} << 63) - (negative ? 0 : 1);
-  uint64_t magnitude = 0;
-  for (const char c : digits) {
-    const auto digit = static_cast<uint64_t>(c - '0');
-    if (magnitude > (limit - digit) / 10 && magnitude * 10 > limit - digit) magnitude = limit + 1;
-    if (magnitude > limit) break;
-    magnitude = magnitude * 10 + digit;
-    if (magnitude > limit) break;
-  }
-  if (magnitude > limit) {
-    return Error(sqlstate::kNumericValueOutOfRange, 0,
-                 absl::StrCat("value \"", text, "\" is out of range for type ", name));
-  }
-  return Value(static_cast<int64_t>(negative ? uint64_t{0} - magnitude : magnitude));
-}
-
-// Takes a float from the front of `text`; nullopt when there is none. Sets `out_of_range`.
-template <typename Float>
-bool TakeFloat(absl::string_view* text, Float* value, bool* out_of_range) {
-  absl::string_view rest = *text;
-  bool negative = false;
-  if (!rest.empty() && (rest[0] == '-' || rest[0] == '+')) {
-    negative = rest[0] == '-';
-    rest.remove_prefix(1);
-  }
-  *out_of_range = false;
-  if (absl::StartsWithIgnoreCase(rest, "nan")) {
-    *value = std::numeric_limits<Float>::quiet_NaN();
-    rest.remove_prefix(3);
-  } else if (absl::StartsWithIgnoreCase(rest, "inf")) {
-    *value = std::numeric_limits<Float>::infinity();
-    rest.remove_prefix(absl::StartsWithIgnoreCase(rest, "infinity") ? 8 : 3);
-  } else {
-    if (rest.empty() ||
-        !(absl::ascii_isdigit(static_cast<unsigned char>(rest[0])) || rest[0] == '.')) {
-      return false;
-    }
-    const auto result = std::from_chars(rest.data(), rest.data() + rest.size(), *value);
-    if (result.ec == std::errc::invalid_argument) return false;
-    if (result.ec == std::errc::result_out_of_range) {
-      // Either too large or too small; the digits say which.
-      const absl::string_view taken(rest.data(), static_cast<size_t>(result.ptr - rest.data()));
-      const size_t e = taken.find_first_of("eE");
-      const bool tiny =
-          (e != absl::string_view::npos && e + 1 < taken.size() && taken[e + 1] == '-') ||
-          taken[0] == '.' || absl::StartsWith(taken, "0.");
-      *value = tiny ? Float{0} : std::numeric_limits<Float>::infinity();
-      *out_of_range = true;
-    }
-    rest.remove_prefix(static_cast<size_t>(result.ptr - rest.data()));
-  }
-  if (negative) *value = -*value;
-  *text = rest;
-  return true;
-}
-
-absl::StatusOr<Value> ParseDouble(absl::string_view text) {
-  absl::string_view rest = absl::StripAsciiWhitespace(text);
-  double value = 0;
-  bool out_of_range = false;
-  if (!TakeFloat(&rest, &value, &out_of_range) || !rest.empty()) {
-    return BadSyntax("double precision", text);
-  }
-  if (out_of_range) {
-    return Error(sqlstate::kNumericValueOutOfRange, 0,
-                 absl::StrCat("\"", absl::StripAsciiWhitespace(text),
-                              "\" is out of range for type double precision"));
-  }
-  return Value(value);
-}
-
-absl::StatusOr<Value> ParseBoolean(absl::string_view text) {
-  const std::string word = absl::AsciiStrToLower(absl::StripAsciiWhitespace(text));
-  const auto abbreviates = [&word](absl::string_view full, size_t least) {
-    return word.size() >= least && absl::StartsWith(full, word);
-  };
-  if (abbreviates("true", 1) || abbreviates("yes", 1) || word == "on" || word == "1")
-    return Value(true);
-  if (abbreviates("false", 1) || abbreviates("no", 1) || abbreviates("off", 2) || word == "0") {
-    return Value(false);
-  }
-  return BadSyntax("boolean", text);
-}
 
 absl::StatusOr<Value> ParseBytea(absl::string_view text) {
   std::string out;
@@ -206,114 +73,215 @@ absl::StatusOr<Value> ParseBytea(absl::string_view text) {
   return Value(std::move(out));
 }
 
-// pgvector's reader: blanks are allowed around numbers and brackets, and its messages are kept.
-absl::StatusOr<Value> ParseVector(const Type& type, absl::string_view text) {
-  const auto bad = [text](absl::string_view detail) {
-    return WithDetail(BadSyntax("vector", text), detail);
+std::string FormatBytea(const std::string& bytes) {
+  if (!CurrentTextStyle().bytea_escape) {
+    return absl::StrCat("\\x", absl::BytesToHexString(bytes));
+  }
+  std::string out;
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '\\') {
+      out += "\\\\";
+    } else if (byte < 0x20 || byte > 0x7E) {
+      absl::StrAppendFormat(&out, "\\%03o", byte);
+    } else {
+      out.push_back(c);
+    }
+  }
+  return out;
+}
+
+// 32 hexadecimal digits, with hyphens after any group of four, in braces or not.
+absl::StatusOr<Value> ParseUuid(absl::string_view text) {
+  const auto bad = [text] {
+    return Error(sqlstate::kInvalidTextRepresentation, 0,
+                 absl::StrCat("invalid input syntax for type uuid: \"", text, "\""));
   };
-  absl::string_view rest = absl::StripLeadingAsciiWhitespace(text);
-  if (rest.empty() || rest[0] != '[') return bad("Vector contents must start with \"[\".");
-  rest = absl::StripLeadingAsciiWhitespace(rest.substr(1));
-  std::vector<float> elements;
-  if (!rest.empty() && rest[0] == ']') {
-    return Error(sqlstate::kDataException, 0, "vector must have at least 1 dimension");
+  absl::string_view rest = text;
+  const bool braces = !rest.empty() && rest[0] == '{';
+  if (braces) rest.remove_prefix(1);
+  std::string out;
+  for (int i = 0; i < 16; ++i) {
+    if (rest.size() < 2 || !absl::ascii_isxdigit(static_cast<unsigned char>(rest[0])) ||
+        !absl::ascii_isxdigit(static_cast<unsigned char>(rest[1]))) {
+      return bad();
+    }
+    out += absl::HexStringToBytes(rest.substr(0, 2));
+    rest.remove_prefix(2);
+    if (i % 2 == 1 && i < 15 && !rest.empty() && rest[0] == '-') rest.remove_prefix(1);
   }
-  while (true) {
-    rest = absl::StripLeadingAsciiWhitespace(rest);
-    if (elements.size() == engine::kVectorDimensionsMax) {
-      return Error(sqlstate::kProgramLimitExceeded, 0,
-                   absl::StrCat("vector cannot have more than ", engine::kVectorDimensionsMax,
-                                " dimensions"));
-    }
-    const absl::string_view before = rest;
-    float value = 0;
-    bool out_of_range = false;
-    if (!TakeFloat(&rest, &value, &out_of_range)) return BadSyntax("vector", text);
-    if (out_of_range && std::isinf(value)) {
-      return Error(sqlstate::kNumericValueOutOfRange, 0,
-                   absl::StrCat("\"", before.substr(0, before.size() - rest.size()),
-                                "\" is out of range for type vector"));
-    }
-    if (std::isnan(value)) return Error(sqlstate::kDataException, 0, "NaN not allowed in vector");
-    if (std::isinf(value)) {
-      return Error(sqlstate::kDataException, 0, "infinite value not allowed in vector");
-    }
-    elements.push_back(value);
-    rest = absl::StripLeadingAsciiWhitespace(rest);
-    if (!rest.empty() && rest[0] == ',') {
-      rest.remove_prefix(1);
-      continue;
-    }
-    if (!rest.empty() && rest[0] == ']') break;
-    return BadSyntax("vector", text);
+  if (braces) {
+    if (rest.empty() || rest[0] != '}') return bad();
+    rest.remove_prefix(1);
   }
-  rest = absl::StripLeadingAsciiWhitespace(rest.substr(1));
-  if (!rest.empty()) return bad("Junk after closing right brace.");
-  Value value(std::move(elements));
-  KYRO_RETURN_IF_ERROR(CheckDimensions(type, value));
-  return value;
+  if (!rest.empty()) return bad();
+  return Value(std::move(out));
+}
+
+std::string FormatUuid(const std::string& bytes) {
+  const std::string digits = absl::BytesToHexString(bytes);
+  if (digits.size() != 32) return digits;
+  return absl::StrCat(digits.substr(0, 8), "-", digits.substr(8, 4), "-", digits.substr(12, 4), "-",
+                      digits.substr(16, 4), "-", digits.substr(20));
+}
+
+// `text` as a C locale prints floats with `extra` digits beyond those that are always right.
+std::string FormatRounded(double value, int digits) {
+  if (std::isnan(value)) return "NaN";
+  if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
+  return absl::StrFormat("%.*g", std::max(1, digits), value);
+}
+
+template <typename T>
+absl::StatusOr<Value> ToValue(absl::StatusOr<T> parsed) {
+  if (!parsed.ok()) return parsed.status();
+  return Value(*std::move(parsed));
+}
+
+std::string Quoted(absl::string_view text) {
+  std::string out = "'";
+  for (const char c : text) {
+    if (c == '\'') out.push_back('\'');
+    out.push_back(c);
+  }
+  out.push_back('\'');
+  return out;
 }
 
 }  // namespace
 
-std::string FormatDouble(double value) { return FormatShortest(value, 15); }
-std::string FormatFloat(float value) { return FormatShortest(value, 6); }
+std::string FormatDouble(double value) {
+  const int extra = CurrentTextStyle().extra_float_digits;
+  return extra > 0 ? FormatShortest(value, 15) : FormatRounded(value, 15 + extra);
+}
+std::string FormatFloat(float value) {
+  const int extra = CurrentTextStyle().extra_float_digits;
+  return extra > 0 ? FormatShortest(value, 6)
+                   : FormatRounded(static_cast<double>(value), 6 + extra);
+}
 
 std::string FormatValue(const Type& type, const Value& value) {
   if (IsNull(value)) return "";
-  switch (type.id) {
-    case TypeId::kBoolean:
+  if (IsArray(type.id)) {
+    return FormatArrayText(ElementOf(type.id), LoadArray(ElementOf(type.id), value));
+  }
+  switch (engine::StorageOf(type.id)) {
+    case engine::Storage::kBoolean:
       return std::get<bool>(value) ? "t" : "f";
-    case TypeId::kInteger:
-    case TypeId::kBigint:
-      return absl::StrCat(std::get<int64_t>(value));
-    case TypeId::kDouble:
-      return FormatDouble(std::get<double>(value));
-    case TypeId::kTimestamptz:
-      return FormatTimestamp(std::get<int64_t>(value));
-    case TypeId::kBytea:
-      return absl::StrCat("\\x", absl::BytesToHexString(std::get<std::string>(value)));
-    case TypeId::kVector: {
-      std::string out = "[";
-      for (const float element : std::get<std::vector<float>>(value)) {
-        if (out.size() > 1) out.push_back(',');
-        out += FormatFloat(element);
-      }
-      out.push_back(']');
-      return out;
+    case engine::Storage::kInteger: {
+      const int64_t number = std::get<int64_t>(value);
+      if (type.id == TypeId::kTimestamptz) return FormatTimestamptz(number);
+      if (type.id == TypeId::kTimestamp) return FormatTimestamp(number);
+      if (type.id == TypeId::kDate) return FormatDate(number);
+      if (type.id == TypeId::kTime) return FormatTime(number);
+      return absl::StrCat(number);
     }
-    case TypeId::kText:
-    case TypeId::kJsonb:
+    case engine::Storage::kFloat:
+      if (type.id == TypeId::kReal) return FormatFloat(static_cast<float>(std::get<double>(value)));
+      return FormatDouble(std::get<double>(value));
+    case engine::Storage::kFloats:
+      return FormatVectorText(std::get<std::vector<float>>(value));
+    case engine::Storage::kBytes:
+      break;
+  }
+  const auto& bytes = std::get<std::string>(value);
+  switch (type.id) {
+    case TypeId::kNumeric:
+      return Decimal::FromBytes(bytes).ToText();
+    case TypeId::kBytea:
+      return FormatBytea(bytes);
+    case TypeId::kUuid:
+      return FormatUuid(bytes);
+    case TypeId::kInterval:
+      return FormatInterval(DecodeInterval(bytes));
+    case TypeId::kBit:
+    case TypeId::kVarbit:
+      return FormatBits(bytes);
+    case TypeId::kSparsevec:
+      return FormatSparseText(DecodeSparse(bytes));
     default:
-      return std::get<std::string>(value);
+      return bytes;
   }
 }
 
 absl::StatusOr<Value> ParseValue(const Type& type, absl::string_view text) {
-  switch (type.id) {
-    case TypeId::kBoolean:
-      return ParseBoolean(text);
-    case TypeId::kInteger:
-    case TypeId::kBigint:
-      return ParseInteger(type, text);
-    case TypeId::kDouble:
-      return ParseDouble(text);
-    case TypeId::kTimestamptz: {
-      KYRO_ASSIGN_OR_RETURN(const int64_t micros, ParseTimestamp(text));
-      return Value(micros);
+  const auto parse = [&]() -> absl::StatusOr<Value> {
+    if (IsArray(type.id)) {
+      KYRO_ASSIGN_OR_RETURN(const engine::Array array,
+                            ParseArrayText(Type{ElementOf(type.id), 0}, text));
+      return Value(engine::EncodeArray(array));
     }
-    case TypeId::kBytea:
-      return ParseBytea(text);
-    case TypeId::kJsonb: {
-      KYRO_ASSIGN_OR_RETURN(std::string canonical, CanonicalJson(text));
-      return Value(std::move(canonical));
+    switch (type.id) {
+      case TypeId::kBoolean:
+        return ToValue(ParseBooleanText(text));
+      case TypeId::kSmallint:
+        return ToValue(ParseIntegerText(text, "smallint", INT16_MIN, INT16_MAX));
+      case TypeId::kInteger:
+        return ToValue(ParseIntegerText(text, "integer", INT32_MIN, INT32_MAX));
+      case TypeId::kBigint:
+        return ToValue(ParseIntegerText(text, "bigint", INT64_MIN, INT64_MAX));
+      case TypeId::kOid:
+      case TypeId::kRegclass:
+      case TypeId::kRegtype:
+      case TypeId::kRegproc:
+      case TypeId::kRegnamespace: {
+        KYRO_ASSIGN_OR_RETURN(const int64_t number,
+                              ParseIntegerText(text, "oid", INT32_MIN, UINT32_MAX));
+        return Value(int64_t{static_cast<uint32_t>(number)});
+      }
+      case TypeId::kReal: {
+        KYRO_ASSIGN_OR_RETURN(const float number, ParseRealText(text));
+        return Value(static_cast<double>(number));
+      }
+      case TypeId::kDouble:
+        return ToValue(ParseDoubleText(text));
+      case TypeId::kNumeric: {
+        KYRO_ASSIGN_OR_RETURN(const Decimal number, Decimal::Parse(text));
+        return Value(number.ToBytes());
+      }
+      case TypeId::kTimestamptz:
+        return ToValue(ParseTimestamptz(text));
+      case TypeId::kTimestamp:
+        return ToValue(ParseTimestamp(text));
+      case TypeId::kDate:
+        return ToValue(ParseDate(text));
+      case TypeId::kTime:
+        return ToValue(ParseTime(text));
+      case TypeId::kInterval: {
+        KYRO_ASSIGN_OR_RETURN(const Interval interval, ParseInterval(text));
+        return Value(EncodeInterval(interval));
+      }
+      case TypeId::kBytea:
+        return ParseBytea(text);
+      case TypeId::kUuid:
+        return ParseUuid(text);
+      case TypeId::kJson: {
+        KYRO_RETURN_IF_ERROR(ParseJson(text).status());
+        return Value(std::string(text));
+      }
+      case TypeId::kJsonb:
+        return ToValue(CanonicalJson(text));
+      case TypeId::kBit:
+      case TypeId::kVarbit:
+        return ToValue(ParseBits(text));
+      case TypeId::kVector:
+      case TypeId::kHalfvec:
+        return ToValue(ParseVectorText(type.id, text));
+      case TypeId::kSparsevec: {
+        KYRO_ASSIGN_OR_RETURN(const SparseVector sparse, ParseSparseText(text));
+        return Value(EncodeSparse(sparse));
+      }
+      case TypeId::kInternalChar:
+        return Value(std::string(text.substr(0, 1)));
+      case TypeId::kName:
+        return Value(std::string(text.substr(0, 63)));
+      default:
+        return Value(std::string(text));
     }
-    case TypeId::kVector:
-      return ParseVector(type, text);
-    case TypeId::kText:
-    default:
-      return Value(std::string(text));
-  }
+  };
+  KYRO_ASSIGN_OR_RETURN(Value value, parse());
+  if (type.dimensions == 0) return value;
+  return ApplyModifier(type, std::move(value), CastContext::kAssignment);
 }
 
 std::string QuoteLiteral(const Type& type, const Value& value) {
@@ -332,15 +300,17 @@ std::string QuoteLiteral(const Type& type, const Value& value) {
         return text;
       }
       break;
+    case TypeId::kNumeric: {
+      const Decimal number = Decimal::FromBytes(std::get<std::string>(value));
+      std::string text = number.ToText();
+      // Without a point it would read back as an integer.
+      if (number.is_finite() && text.find('.') != std::string::npos) return text;
+      break;
+    }
     default:
       break;
   }
-  std::string out = "'";
-  for (const char c : FormatValue(type, value)) {
-    if (c == '\'') out.push_back('\'');
-    out.push_back(c);
-  }
-  out.push_back('\'');
+  std::string out = Quoted(FormatValue(type, value));
   if (type.id != TypeId::kText && type.id != kUnknownId) {
     absl::StrAppend(&out, "::", BaseTypeName(type.id));
   }

@@ -315,6 +315,15 @@ void Session::Impl::FailTransaction() {
   implicit_ = false;
 }
 
+const TextStyle* Session::Impl::RefreshStyle() {
+  if (style_version_ != settings_.version()) {
+    style_ = settings_.MakeTextStyle();
+    style_version_ = settings_.version();
+  }
+  style_.transaction_micros = transaction_micros_;
+  return &style_;
+}
+
 absl::Status Session::Impl::RunStatement(const ParsedStatement& parsed, absl::string_view text,
                                          std::span<const Parameter> parameters, bool alone,
                                          ResultSink* sink) {
@@ -341,6 +350,7 @@ absl::Status Session::Impl::RunStatement(const ParsedStatement& parsed, absl::st
       Begin();
       implicit_ = !in_block_ && !alone;
     }
+    const ScopedTextStyle style(RefreshStyle());
     Outcome outcome;
     absl::Status status = Dispatch(parsed, text, parameters, is_read, sink, &outcome);
     if (statement.kind != StatementKind::kSet && statement.kind != StatementKind::kShow) {

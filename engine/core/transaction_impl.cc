@@ -45,7 +45,8 @@ absl::Status CheckSchema(const TableSchema& schema) {
       return absl::AlreadyExistsError(
           absl::StrCat("column \"", column.name, "\" specified more than once"));
     }
-    if (column.type.dimensions > kVectorDimensionsMax) {
+    const bool is_vector = column.type.id == TypeId::kVector || column.type.id == TypeId::kHalfvec;
+    if (is_vector && column.type.dimensions > kVectorDimensionsMax) {
       return absl::InvalidArgumentError(
           absl::StrCat("column \"", column.name, "\" has ", column.type.dimensions,
                        " dimensions, the limit is ", kVectorDimensionsMax));
@@ -59,7 +60,7 @@ absl::Status CheckSchema(const TableSchema& schema) {
                                                      schema.columns.size()));
     }
     const ColumnSchema& column = schema.columns[ordinal];
-    if (column.type.id == TypeId::kJsonb || column.type.id == TypeId::kVector) {
+    if (!IsKeyType(column.type.id)) {
       return absl::InvalidArgumentError(absl::StrCat("column \"", column.name, "\" of type ",
                                                      TypeName(column.type),
                                                      " cannot be part of a primary key"));

@@ -41,17 +41,24 @@ absl::StatusOr<sql::Parameter> ColumnParameter(const engine::ColumnSchema& colum
                                                const Json& json) {
   using engine::TypeId;
   if (json.is<std::nullptr_t>()) return sql::Parameter();
-  if (column.type.id == TypeId::kJsonb) return sql::Parameter(engine::Value(JsonText(json)));
+  if (column.type.id == TypeId::kJsonb || column.type.id == TypeId::kJson) {
+    return sql::Parameter(engine::Value(JsonText(json)));
+  }
   // A string is read as a quoted literal of the column's type.
   if (const auto* text = json.get<std::string>()) return sql::Parameter(engine::Value(*text));
   switch (column.type.id) {
     case TypeId::kBoolean:
       if (const auto* truth = json.get<bool>()) return sql::Parameter(engine::Value(*truth));
       break;
+    case TypeId::kSmallint:
     case TypeId::kInteger:
     case TypeId::kBigint:
       if (const auto* integer = json.get<int64_t>()) return sql::Parameter(engine::Value(*integer));
       break;
+    case TypeId::kNumeric:
+      if (json.is_number()) return sql::Parameter(engine::Value(JsonText(json)));
+      break;
+    case TypeId::kReal:
     case TypeId::kDouble:
       if (json.is_number()) return sql::Parameter(engine::Value(json.number()));
       break;

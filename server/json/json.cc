@@ -8,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "engine/array.h"
 #include "sql/format.h"
 
 namespace kyrodb::server {
@@ -266,26 +267,80 @@ std::string JsonText(const Json& json_value) {
   return out;
 }
 
+namespace {
+
+void AppendLevel(std::string* out, engine::TypeId element, const engine::Array& array, size_t depth,
+                 size_t* next) {
+  out->push_back('[');
+  for (int32_t i = 0; i < array.dimensions[depth].length; ++i) {
+    if (i > 0) out->push_back(',');
+    if (depth + 1 < array.dimensions.size()) {
+      AppendLevel(out, element, array, depth + 1, next);
+    } else {
+      AppendJsonValue(out, engine::Type{element, 0}, array.elements[(*next)++]);
+    }
+  }
+  out->push_back(']');
+}
+
+void AppendArray(std::string* out, engine::TypeId element, const engine::Value& value) {
+  const absl::StatusOr<engine::Array> array =
+      engine::DecodeArray(element, std::get<std::string>(value));
+  if (!array.ok() || array->dimensions.empty()) {
+    out->append("[]");
+    return;
+  }
+  size_t next = 0;
+  AppendLevel(out, element, *array, 0, &next);
+}
+
+}  // namespace
+
 void AppendJsonValue(std::string* out, const engine::Type& type, const engine::Value& value) {
   if (engine::IsNull(value)) {
     out->append("null");
     return;
   }
+  if (engine::IsArray(type.id)) {
+    AppendArray(out, engine::ElementOf(type.id), value);
+    return;
+  }
   switch (type.id) {
-    case engine::TypeId::kBoolean:
-      out->append(std::get<bool>(value) ? "true" : "false");
+    case engine::TypeId::kJsonb:
+    case engine::TypeId::kJson:
+      out->append(std::get<std::string>(value));
       return;
+    case engine::TypeId::kNumeric: {
+      // A JSON number holds all its digits; what is none of them is text.
+      const std::string text = sql::FormatValue(type, value);
+      if (text.find_first_of("NI") == std::string::npos) {
+        out->append(text);
+      } else {
+        AppendJsonString(out, text);
+      }
+      return;
+    }
+    case engine::TypeId::kSmallint:
     case engine::TypeId::kInteger:
     case engine::TypeId::kBigint:
+    case engine::TypeId::kOid:
       absl::StrAppend(out, std::get<int64_t>(value));
+      return;
+    case engine::TypeId::kReal:
+      if (const double number = std::get<double>(value); std::isfinite(number)) {
+        out->append(sql::FormatFloat(static_cast<float>(number)));
+        return;
+      }
+      AppendJsonNumber(out, std::get<double>(value));
       return;
     case engine::TypeId::kDouble:
       AppendJsonNumber(out, std::get<double>(value));
       return;
-    case engine::TypeId::kJsonb:
-      out->append(std::get<std::string>(value));
+    case engine::TypeId::kBoolean:
+      out->append(std::get<bool>(value) ? "true" : "false");
       return;
-    case engine::TypeId::kVector: {
+    case engine::TypeId::kVector:
+    case engine::TypeId::kHalfvec: {
       out->push_back('[');
       bool first = true;
       for (const float element : std::get<std::vector<float>>(value)) {
@@ -296,9 +351,7 @@ void AppendJsonValue(std::string* out, const engine::Type& type, const engine::V
       out->push_back(']');
       return;
     }
-    case engine::TypeId::kText:
-    case engine::TypeId::kTimestamptz:
-    case engine::TypeId::kBytea:
+    default:
       AppendJsonString(out, sql::FormatValue(type, value));
       return;
   }

@@ -36,8 +36,18 @@ TablePrinter::TablePrinter(std::span<const sql::ResultColumn> columns, TableStyl
 }
 
 bool TablePrinter::IsNumber(const engine::Type& type) {
-  return type.id == engine::TypeId::kInteger || type.id == engine::TypeId::kBigint ||
-         type.id == engine::TypeId::kDouble;
+  switch (type.id) {
+    case engine::TypeId::kSmallint:
+    case engine::TypeId::kInteger:
+    case engine::TypeId::kBigint:
+    case engine::TypeId::kReal:
+    case engine::TypeId::kDouble:
+    case engine::TypeId::kNumeric:
+    case engine::TypeId::kOid:
+      return true;
+    default:
+      return false;
+  }
 }
 
 TablePrinter::Cell TablePrinter::Format(size_t column, const engine::Value& value) const {

@@ -22,9 +22,6 @@ BoundPtr Make(BoundKind kind, const Type& type, Position position) {
 }  // namespace
 
 absl::StatusOr<BoundPtr> Binder::BindSpecialValue(const SpecialValueExpression& value) {
-  if (value.precision.has_value()) {
-    return NotSupported(value.position, "a precision of the current time");
-  }
   const char* function = nullptr;
   switch (value.value) {
     case SpecialValue::kCurrentTimestamp:
@@ -43,16 +40,23 @@ absl::StatusOr<BoundPtr> Binder::BindSpecialValue(const SpecialValueExpression& 
       function = "current_schema";
       break;
     case SpecialValue::kCurrentDate:
-      return NotSupported(value.position, "CURRENT_DATE (there is no type date)");
+      function = "current_date";
+      break;
     case SpecialValue::kCurrentTime:
-      return NotSupported(value.position, "CURRENT_TIME (there is no type time)");
+      return NotSupported(value.position, "CURRENT_TIME (there is no type time with time zone)");
     case SpecialValue::kLocaltime:
-      return NotSupported(value.position, "LOCALTIME (there is no type time)");
+      function = "localtime";
+      break;
     case SpecialValue::kLocaltimestamp:
-      return NotSupported(value.position, "LOCALTIMESTAMP (there is no type timestamp)");
+      function = "localtimestamp";
+      break;
   }
   KYRO_ASSIGN_OR_RETURN(const ScalarFunction* found, ResolveFunction(function, {}, value.position));
-  return MakeCall(found, {}, value.position);
+  KYRO_ASSIGN_OR_RETURN(BoundPtr call, MakeCall(found, {}, value.position));
+  if (!value.precision.has_value()) return call;
+  Type rounded = call->type;
+  rounded.dimensions = static_cast<uint32_t>(std::min<int64_t>(*value.precision, 6)) + 1;
+  return Coerce(std::move(call), rounded, CastContext::kExplicit);
 }
 
 absl::StatusOr<BoundPtr> Binder::BindCall(const FunctionExpression& call, Scope* scope) {
@@ -157,9 +161,18 @@ absl::StatusOr<BoundPtr> Binder::BindAggregate(const FunctionExpression& call,
                  absl::StrCat(name, "(*) must be used to call a parameterless aggregate function"));
   }
   KYRO_ASSIGN_OR_RETURN(aggregate.function, ResolveAggregate(name, types, at));
+  const TypeId element =
+      AgreedElement(aggregate.function->parameters, aggregate.function->variadic, types)
+          .value_or(kUnknownId);
   for (size_t i = 0; i < aggregate.arguments.size(); ++i) {
-    const TypeId wanted = aggregate.function->parameters[i];
+    TypeId wanted =
+        aggregate.function->parameters[std::min(i, aggregate.function->parameters.size() - 1)];
+    wanted = ConcreteType(wanted, element);
     BoundPtr& argument = aggregate.arguments[i];
+    if (wanted == kUnknownId) {
+      return Error(sqlstate::kDatatypeMismatch, at,
+                   "could not determine polymorphic type because input has type unknown");
+    }
     if (wanted == kAnyId) {
       KYRO_ASSIGN_OR_RETURN(argument, ResolveUnknown(std::move(argument)));
     } else {
@@ -177,7 +190,9 @@ absl::StatusOr<BoundPtr> Binder::BindAggregate(const FunctionExpression& call,
     absl::StrAppend(&text, " FILTER (WHERE ", ToSql(*aggregate.filter), ")");
   }
   aggregate.text = text;
-  BoundPtr bound = Make(BoundKind::kAggregate, aggregate.function->result, at);
+  Type result = aggregate.function->result;
+  result.id = ConcreteType(result.id, element);
+  BoundPtr bound = Make(BoundKind::kAggregate, result, at);
   // min and max of vectors of one length are of that length; nothing else depends on dimensions.
   bound->slot = static_cast<uint32_t>(scope->select->aggregates.size());
   // The same aggregate is computed once.

@@ -10,7 +10,7 @@
 #include "sql/error.h"
 #include "sql/format.h"
 #include "sql/parse/deparse.h"
-#include "sql/types/timestamp.h"
+#include "sql/types/decimal.h"
 
 namespace kyrodb::sql {
 namespace {
@@ -41,22 +41,7 @@ size_t EditDistance(absl::string_view a, absl::string_view b) {
   return d[a.size()][b.size()];
 }
 
-// 'now' and its like, for timestamptz literals.
-absl::StatusOr<Value> ParseLiteral(const Type& type, absl::string_view text,
-                                   int64_t transaction_micros) {
-  if (type.id == TypeId::kTimestamptz) {
-    constexpr int64_t kDay = int64_t{86400} * 1000000;
-    const std::string word = absl::AsciiStrToLower(absl::StripAsciiWhitespace(text));
-    const int64_t today = transaction_micros - ((transaction_micros % kDay) + kDay) % kDay;
-    if (word == "now") return Value(transaction_micros);
-    if (word == "today") return Value(today);
-    if (word == "tomorrow") return Value(today + kDay);
-    if (word == "yesterday") return Value(today - kDay);
-  }
-  return ParseValue(type, text);
-}
-
-bool SameCategory(TypeId a, TypeId b) { return a == b || (IsNumeric(a) && IsNumeric(b)); }
+bool SameCategory(TypeId a, TypeId b) { return CategoryOf(a) == CategoryOf(b); }
 
 }  // namespace
 
@@ -223,7 +208,7 @@ absl::StatusOr<BoundPtr> Binder::Bind(const Expression& expression, Scope* scope
       // Text is always ordered by its bytes, which is what these collations say.
       KYRO_ASSIGN_OR_RETURN(BoundPtr operand, Bind(*collate.operand, scope));
       KYRO_ASSIGN_OR_RETURN(operand, ResolveUnknown(std::move(operand)));
-      if (operand->type.id != TypeId::kText) {
+      if (!IsString(operand->type.id)) {
         return Error(
             sqlstate::kDatatypeMismatch, at,
             absl::StrCat("collations are not supported by type ", BaseTypeName(operand->type.id)));
@@ -248,14 +233,17 @@ absl::StatusOr<BoundPtr> Binder::BindLiteral(const LiteralExpression& literal) {
       return MakeConstant(small ? kIntegerType : kBigintType, literal.integer, at);
     }
     case LiteralType::kNumeric: {
-      absl::StatusOr<Value> value = ParseValue(kDoubleType, literal.text);
+      absl::StatusOr<Value> value = ParseValue(kNumericType, literal.text);
       if (!value.ok()) return WithPosition(value.status(), at);
-      return MakeConstant(kDoubleType, *std::move(value), at);
+      return MakeConstant(kNumericType, *std::move(value), at);
     }
     case LiteralType::kString:
       return MakeConstant(kUnknownType, literal.text, at);
-    case LiteralType::kBitString:
-      return NotSupported(at, "the type bit");
+    case LiteralType::kBitString: {
+      absl::StatusOr<Value> value = ParseValue(kBitType, literal.text);
+      if (!value.ok()) return WithPosition(value.status(), at);
+      return MakeConstant(kBitType, *std::move(value), at);
+    }
   }
   return Error(sqlstate::kInternalError, at, "unknown kind of literal");
 }
@@ -364,10 +352,23 @@ absl::StatusOr<BoundPtr> Binder::BindColumn(const ColumnExpression& expression, 
 
 absl::StatusOr<BoundPtr> Binder::MakeCall(const ScalarFunction* function,
                                           std::vector<BoundPtr> arguments, Position position) {
-  BoundPtr call = Make(BoundKind::kCall, function->result, position);
+  std::vector<TypeId> types;
+  for (const BoundPtr& argument : arguments) types.push_back(argument->type.id);
+  const TypeId element =
+      AgreedElement(function->parameters, function->variadic, types).value_or(kUnknownId);
+  Type result = function->result;
+  result.id = ConcreteType(result.id, element);
+  if (result.id == kUnknownId) {
+    return Error(sqlstate::kDatatypeMismatch, position,
+                 "could not determine polymorphic type because input has type unknown");
+  }
+  BoundPtr call = Make(BoundKind::kCall, result, position);
   call->function = function;
   for (size_t i = 0; i < arguments.size(); ++i) {
-    const TypeId wanted = function->parameters[std::min(i, function->parameters.size() - 1)];
+    TypeId wanted = function->parameters[std::min(i, function->parameters.size() - 1)];
+    wanted = element == kUnknownId && (wanted == kAnyElementId || wanted == kAnyArrayId)
+                 ? kAnyId
+                 : ConcreteType(wanted, element);
     if (wanted == kAnyId) {
       KYRO_ASSIGN_OR_RETURN(arguments[i], ResolveUnknown(std::move(arguments[i])));
     } else {
@@ -438,8 +439,12 @@ absl::Status Binder::Unify(std::vector<BoundPtr*> expressions, absl::string_view
       if (type.dimensions != e.type.dimensions) type.dimensions = 0;
     } else if (!SameCategory(type.id, e.type.id)) {
       return mismatch(e);
-    } else if (CanCast(type.id, e.type.id, CastContext::kImplicit)) {
+    } else if (!IsPreferred(type.id) && CanCast(type.id, e.type.id, CastContext::kImplicit) &&
+               !CanCast(e.type.id, type.id, CastContext::kImplicit)) {
       type = Type{e.type.id, 0};
+    } else if (!CanCast(e.type.id, type.id, CastContext::kImplicit) &&
+               !CanCast(type.id, e.type.id, CastContext::kImplicit)) {
+      return mismatch(e);
     }
   }
   if (type.id == kUnknownId) type = kTextType;
@@ -464,15 +469,11 @@ absl::StatusOr<BoundPtr> Binder::Coerce(BoundPtr e, const Type& type, CastContex
         e->type = type;
         return e;
       }
-      absl::StatusOr<Value> value = ParseLiteral(Type{type.id, 0}, std::get<std::string>(e->value),
-                                                 context_.transaction_micros);
+      absl::StatusOr<Value> value = ParseValue(Type{type.id, 0}, std::get<std::string>(e->value));
       if (!value.ok()) return WithPosition(value.status(), e->position);
-      // The dimensions of a cast are checked after the text is read, without a position.
-      if (context == CastContext::kExplicit) {
-        KYRO_RETURN_IF_ERROR(CheckDimensions(type, *value));
-      } else if (absl::Status status = CheckDimensions(type, *value); !status.ok()) {
-        return status;
-      }
+      // The modifier of a cast is applied after the text is read, without a position.
+      value = ApplyModifier(type, *std::move(value), context);
+      if (!value.ok()) return value.status();
       e->value = *std::move(value);
       e->type = type;
       return e;
@@ -495,7 +496,7 @@ absl::StatusOr<BoundPtr> Binder::Coerce(BoundPtr e, const Type& type, CastContex
     }
     // Widening a number cannot fail; fold it here, so that the planner sees the constant.
     if (context == CastContext::kImplicit) {
-      KYRO_ASSIGN_OR_RETURN(Value value, CastValue(e->type, type, e->value));
+      KYRO_ASSIGN_OR_RETURN(Value value, CastValue(e->type, type, e->value, context));
       return MakeConstant(type, std::move(value), e->position);
     }
   }
@@ -654,7 +655,7 @@ absl::StatusOr<BoundPtr> Binder::BindLike(const LikeExpression& like, Scope* sco
   KYRO_ASSIGN_OR_RETURN(bound->arguments[1], Bind(*like.pattern, scope));
   for (size_t i = 0; i < 2; ++i) {
     const TypeId id = bound->arguments[i]->type.id;
-    if (id == TypeId::kText || id == kUnknownId) continue;
+    if (IsString(id) || id == kUnknownId) continue;
     const std::string op = absl::StrCat(like.negated ? "!" : "", bound->ignore_case ? "~~*" : "~~");
     return WithHint(
         Error(sqlstate::kUndefinedFunction, like.position,

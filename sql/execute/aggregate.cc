@@ -80,7 +80,9 @@ class Aggregate : public Operator {
     group.keys = std::move(keys);
     for (const BoundAggregate& aggregate : plan_.aggregates) {
       group.states.emplace_back();
-      group.states.back().accumulator = aggregate.function->create();
+      std::vector<Type> types;
+      for (const BoundPtr& argument : aggregate.arguments) types.push_back(argument->type);
+      group.states.back().accumulator = aggregate.function->Create(types);
     }
     groups_.push_back(std::move(group));
     return groups_.size() - 1;

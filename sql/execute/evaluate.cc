@@ -59,11 +59,17 @@ const Value* EvaluateCall(const BoundExpression& e, const Value* row, Evaluation
       return scratch;
     }
   }
-  std::vector<Type> types;
+  std::array<Type, kInline> inline_types;
+  std::vector<Type> more_types;
   if (e.function->wants_types) {
-    types.reserve(count);
-    for (const BoundPtr& argument : e.arguments) types.push_back(argument->type);
-    context.functions.argument_types = types.data();
+    Type* types = inline_types.data();
+    if (count > kInline) {
+      more_types.resize(count);
+      types = more_types.data();
+    }
+    for (size_t i = 0; i < count; ++i) types[i] = e.arguments[i]->type;
+    context.functions.argument_types = types;
+    context.functions.result_type = e.type;
   }
   if (!e.function->implementation(context.functions, Arguments(pointers, count), scratch)) {
     return nullptr;
@@ -80,7 +86,9 @@ const Value* EvaluateCast(const BoundExpression& e, const Value* row, Evaluation
     *scratch = Null{};
     return scratch;
   }
-  absl::StatusOr<Value> cast = CastValue(e.arguments[0]->type, e.type, *value);
+  absl::StatusOr<Value> cast =
+      CastValue(e.arguments[0]->type, e.type, *value,
+                e.explicit_cast ? CastContext::kExplicit : CastContext::kAssignment);
   if (!cast.ok()) return Fail(context, cast.status());
   *scratch = *std::move(cast);
   return scratch;

@@ -1,5 +1,4 @@
-// Aggregates. Sums of integers run in 128 bits and must fit bigint at the end (PostgreSQL's numeric
-// does not exist here yet); averages are double precision.
+// Aggregates of floats, vectors, truth and text; least and greatest of everything.
 #include <cmath>
 #include <cstdint>
 
@@ -8,8 +7,6 @@
 
 namespace kyrodb::sql {
 namespace {
-
-__extension__ using Wide = __int128;
 
 class Count : public Accumulator {
  public:
@@ -23,34 +20,6 @@ class Count : public Accumulator {
   }
 
  private:
-  int64_t count_ = 0;
-};
-
-template <bool average>
-class IntegerSum : public Accumulator {
- public:
-  bool Add(FunctionContext&, Arguments a) override {
-    sum_ += AsInt(a[0]);
-    ++count_;
-    return true;
-  }
-  bool Finish(FunctionContext& context, Value* result) override {
-    if (count_ == 0) {
-      *result = Null{};
-    } else if constexpr (average) {
-      *result =
-          static_cast<double>(static_cast<long double>(sum_) / static_cast<long double>(count_));
-    } else {
-      if (sum_ > INT64_MAX || sum_ < INT64_MIN) {
-        return context.Fail(sqlstate::kNumericValueOutOfRange, "bigint out of range");
-      }
-      *result = static_cast<int64_t>(sum_);
-    }
-    return true;
-  }
-
- private:
-  Wide sum_ = 0;
   int64_t count_ = 0;
 };
 
@@ -227,10 +196,65 @@ void AddExtremes(std::vector<AggregateFunction>* out) {
   out->push_back({"max", {id}, Type{id, 0}, &Make<Extreme<id, true>>});
 }
 
+// Of arrays, whose type is known when it runs.
+template <bool greatest>
+class ArrayExtreme : public Accumulator {
+ public:
+  explicit ArrayExtreme(TypeId id) : id_(id) {}
+  bool Add(FunctionContext&, Arguments a) override {
+    if (!IsNull(best_)) {
+      const int order = CompareValues(id_, *a[0], best_);
+      if (greatest ? order <= 0 : order >= 0) return true;
+    }
+    best_ = *a[0];
+    return true;
+  }
+  bool Finish(FunctionContext&, Value* result) override {
+    *result = best_;
+    return true;
+  }
+  uint64_t bytes() const override { return ValueBytes(best_); }
+
+ private:
+  TypeId id_;
+  Value best_;
+};
+
+template <bool greatest>
+std::unique_ptr<Accumulator> MakeArrayExtreme(std::span<const Type> types) {
+  return std::make_unique<ArrayExtreme<greatest>>(types[0].id);
+}
+
+// Sums of reals: single precision in and out, double in between for the average.
+class RealSum : public Accumulator {
+ public:
+  bool Add(FunctionContext& context, Arguments a) override {
+    const auto x = static_cast<float>(AsDouble(a[0]));
+    const float sum = sum_ + x;
+    if (std::isinf(sum) && !std::isinf(x) && !std::isinf(sum_)) {
+      return context.Fail(sqlstate::kNumericValueOutOfRange, "value out of range: overflow");
+    }
+    sum_ = sum;
+    seen_ = true;
+    return true;
+  }
+  bool Finish(FunctionContext&, Value* result) override {
+    *result = seen_ ? Value(static_cast<double>(sum_)) : Value(Null{});
+    return true;
+  }
+
+ private:
+  float sum_ = 0;
+  bool seen_ = false;
+};
+
 template <Moment moment>
 void AddMoment(std::vector<const char*> names, std::vector<AggregateFunction>* out) {
   for (const char* name : names) {
     out->push_back({name, {TypeId::kDouble}, kDoubleType, &Make<DoubleMoment<moment>>});
+    // Reals have a sum of their own.
+    if (moment == Moment::kSum) continue;
+    out->push_back({name, {TypeId::kReal}, kDoubleType, &Make<DoubleMoment<moment>>});
   }
 }
 
@@ -239,10 +263,8 @@ void AddMoment(std::vector<const char*> names, std::vector<AggregateFunction>* o
 void AddAggregates(std::vector<AggregateFunction>* out) {
   out->push_back({"count", {}, kBigintType, &Make<Count>});
   out->push_back({"count", {kAnyId}, kBigintType, &Make<Count>});
-  for (const TypeId id : {TypeId::kInteger, TypeId::kBigint}) {
-    out->push_back({"sum", {id}, kBigintType, &Make<IntegerSum<false>>});
-    out->push_back({"avg", {id}, kDoubleType, &Make<IntegerSum<true>>});
-  }
+  AddNumericAggregates(out);
+  out->push_back({"sum", {TypeId::kReal}, kRealType, &Make<RealSum>});
   AddMoment<Moment::kSum>({"sum"}, out);
   AddMoment<Moment::kAverage>({"avg"}, out);
   AddMoment<Moment::kVarianceSample>({"variance", "var_samp"}, out);
@@ -251,11 +273,28 @@ void AddAggregates(std::vector<AggregateFunction>* out) {
   AddMoment<Moment::kDeviationPopulation>({"stddev_pop"}, out);
   out->push_back({"sum", {TypeId::kVector}, kVectorType, &Make<VectorSum<false>>});
   out->push_back({"avg", {TypeId::kVector}, kVectorType, &Make<VectorSum<true>>});
+  AddExtremes<TypeId::kSmallint>(out);
   AddExtremes<TypeId::kInteger>(out);
   AddExtremes<TypeId::kBigint>(out);
+  AddExtremes<TypeId::kReal>(out);
   AddExtremes<TypeId::kDouble>(out);
+  AddExtremes<TypeId::kNumeric>(out);
   AddExtremes<TypeId::kText>(out);
+  AddExtremes<TypeId::kChar>(out);
+  AddExtremes<TypeId::kOid>(out);
+  AddExtremes<TypeId::kDate>(out);
+  AddExtremes<TypeId::kTime>(out);
+  AddExtremes<TypeId::kTimestamp>(out);
   AddExtremes<TypeId::kTimestamptz>(out);
+  AddExtremes<TypeId::kInterval>(out);
+  out->push_back({.name = "min",
+                  .parameters = {kAnyArrayId},
+                  .result = kAnyArrayType,
+                  .create_typed = &MakeArrayExtreme<false>});
+  out->push_back({.name = "max",
+                  .parameters = {kAnyArrayId},
+                  .result = kAnyArrayType,
+                  .create_typed = &MakeArrayExtreme<true>});
   for (const char* name : {"bool_and", "every"}) {
     out->push_back({name, {TypeId::kBoolean}, kBooleanType, &Make<Boolean<true>>});
   }

@@ -6,6 +6,7 @@
 #include <numbers>
 
 #include "sql/functions/function.h"
+#include "sql/types/decimal.h"
 
 namespace kyrodb::sql {
 namespace {
@@ -23,6 +24,10 @@ bool SetInteger(FunctionContext& context, bool overflow, int64_t value, Value* r
     if (overflow || value < INT32_MIN || value > INT32_MAX) {
       return context.Fail(sqlstate::kNumericValueOutOfRange, "integer out of range");
     }
+  } else if constexpr (id == TypeId::kSmallint) {
+    if (overflow || value < INT16_MIN || value > INT16_MAX) {
+      return context.Fail(sqlstate::kNumericValueOutOfRange, "smallint out of range");
+    }
   } else {
     if (overflow) return context.Fail(sqlstate::kNumericValueOutOfRange, "bigint out of range");
   }
@@ -30,9 +35,13 @@ bool SetInteger(FunctionContext& context, bool overflow, int64_t value, Value* r
   return true;
 }
 
+constexpr bool IsFloat(TypeId id) { return id == TypeId::kDouble || id == TypeId::kReal; }
+
 // A float result: infinity and zero out of finite, nonzero arguments are errors.
+template <TypeId id = TypeId::kDouble>
 bool SetDouble(FunctionContext& context, double value, bool may_be_infinite, bool may_be_zero,
                Value* result) {
+  if constexpr (id == TypeId::kReal) value = static_cast<double>(static_cast<float>(value));
   if (std::isinf(value) && !may_be_infinite) return Overflow(context);
   if (value == 0 && !may_be_zero) {
     return context.Fail(sqlstate::kNumericValueOutOfRange, "value out of range: underflow");
@@ -43,10 +52,10 @@ bool SetDouble(FunctionContext& context, double value, bool may_be_infinite, boo
 
 template <TypeId id>
 bool Add(FunctionContext& context, Arguments a, Value* result) {
-  if constexpr (id == TypeId::kDouble) {
+  if constexpr (IsFloat(id)) {
     const double x = AsDouble(a[0]);
     const double y = AsDouble(a[1]);
-    return SetDouble(context, x + y, std::isinf(x) || std::isinf(y), true, result);
+    return SetDouble<id>(context, x + y, std::isinf(x) || std::isinf(y), true, result);
   } else {
     int64_t sum;
     const bool overflow = __builtin_add_overflow(AsInt(a[0]), AsInt(a[1]), &sum);
@@ -56,10 +65,10 @@ bool Add(FunctionContext& context, Arguments a, Value* result) {
 
 template <TypeId id>
 bool Subtract(FunctionContext& context, Arguments a, Value* result) {
-  if constexpr (id == TypeId::kDouble) {
+  if constexpr (IsFloat(id)) {
     const double x = AsDouble(a[0]);
     const double y = AsDouble(a[1]);
-    return SetDouble(context, x - y, std::isinf(x) || std::isinf(y), true, result);
+    return SetDouble<id>(context, x - y, std::isinf(x) || std::isinf(y), true, result);
   } else {
     int64_t difference;
     const bool overflow = __builtin_sub_overflow(AsInt(a[0]), AsInt(a[1]), &difference);
@@ -69,10 +78,10 @@ bool Subtract(FunctionContext& context, Arguments a, Value* result) {
 
 template <TypeId id>
 bool Multiply(FunctionContext& context, Arguments a, Value* result) {
-  if constexpr (id == TypeId::kDouble) {
+  if constexpr (IsFloat(id)) {
     const double x = AsDouble(a[0]);
     const double y = AsDouble(a[1]);
-    return SetDouble(context, x * y, std::isinf(x) || std::isinf(y), x == 0 || y == 0, result);
+    return SetDouble<id>(context, x * y, std::isinf(x) || std::isinf(y), x == 0 || y == 0, result);
   } else {
     int64_t product;
     const bool overflow = __builtin_mul_overflow(AsInt(a[0]), AsInt(a[1]), &product);
@@ -82,12 +91,12 @@ bool Multiply(FunctionContext& context, Arguments a, Value* result) {
 
 template <TypeId id>
 bool Divide(FunctionContext& context, Arguments a, Value* result) {
-  if constexpr (id == TypeId::kDouble) {
+  if constexpr (IsFloat(id)) {
     const double x = AsDouble(a[0]);
     const double y = AsDouble(a[1]);
     if (y == 0 && !std::isnan(x)) return DivisionByZero(context);
-    return SetDouble(context, x / y, std::isinf(x) || std::isinf(y), x == 0 || std::isinf(y),
-                     result);
+    return SetDouble<id>(context, x / y, std::isinf(x) || std::isinf(y), x == 0 || std::isinf(y),
+                         result);
   } else {
     const int64_t x = AsInt(a[0]);
     const int64_t y = AsInt(a[1]);
@@ -104,9 +113,8 @@ bool Divide(FunctionContext& context, Arguments a, Value* result) {
 
 template <TypeId id>
 bool Modulo(FunctionContext& context, Arguments a, Value* result) {
-  if constexpr (id == TypeId::kDouble) {
-    if (AsDouble(a[1]) == 0) return DivisionByZero(context);
-    *result = std::fmod(AsDouble(a[0]), AsDouble(a[1]));
+  if constexpr (IsFloat(id)) {
+    static_assert(!IsFloat(id), "floats have no remainder");
   } else {
     const int64_t y = AsInt(a[1]);
     if (y == 0) return DivisionByZero(context);
@@ -117,7 +125,7 @@ bool Modulo(FunctionContext& context, Arguments a, Value* result) {
 
 template <TypeId id>
 bool Negate(FunctionContext& context, Arguments a, Value* result) {
-  if constexpr (id == TypeId::kDouble) {
+  if constexpr (IsFloat(id)) {
     *result = -AsDouble(a[0]);
     return true;
   } else {
@@ -129,7 +137,7 @@ bool Negate(FunctionContext& context, Arguments a, Value* result) {
 
 template <TypeId id>
 bool Absolute(FunctionContext& context, Arguments a, Value* result) {
-  if constexpr (id == TypeId::kDouble) {
+  if constexpr (IsFloat(id)) {
     *result = std::fabs(AsDouble(a[0]));
     return true;
   } else {
@@ -165,14 +173,34 @@ void AddNumber(std::vector<ScalarFunction>* out) {
   binary("-", &Subtract<id>);
   binary("*", &Multiply<id>);
   binary("/", &Divide<id>);
-  binary("%", &Modulo<id>);
+  if constexpr (!IsFloat(id)) binary("%", &Modulo<id>);
   unary("-", &Negate<id>);
   unary("+", &Identity);
   unary("@", &Absolute<id>);
   out->push_back(
       {.name = "abs", .parameters = {id}, .result = type, .implementation = &Absolute<id>});
-  out->push_back(
-      {.name = "mod", .parameters = {id, id}, .result = type, .implementation = &Modulo<id>});
+  if constexpr (!IsFloat(id)) {
+    out->push_back(
+        {.name = "mod", .parameters = {id, id}, .result = type, .implementation = &Modulo<id>});
+  }
+}
+
+// One argument of each float: the result is the wider.
+void AddMixedFloats(std::vector<ScalarFunction>* out) {
+  const auto add = [out](const char* name, Implementation implementation) {
+    for (const bool real_first : {true, false}) {
+      out->push_back({.name = name,
+                      .parameters = {real_first ? TypeId::kReal : TypeId::kDouble,
+                                     real_first ? TypeId::kDouble : TypeId::kReal},
+                      .result = kDoubleType,
+                      .implementation = implementation,
+                      .is_operator = true});
+    }
+  };
+  add("+", &Add<TypeId::kDouble>);
+  add("-", &Subtract<TypeId::kDouble>);
+  add("*", &Multiply<TypeId::kDouble>);
+  add("/", &Divide<TypeId::kDouble>);
 }
 
 template <TypeId id>
@@ -202,13 +230,16 @@ void AddBits(std::vector<ScalarFunction>* out) {
     if constexpr (id == TypeId::kInteger) {
       const auto bits = static_cast<uint32_t>(AsInt(a[0])) << (AsInt(a[1]) & 31);
       *result = int64_t{static_cast<int32_t>(bits)};
+    } else if constexpr (id == TypeId::kSmallint) {
+      const auto bits = static_cast<uint32_t>(AsInt(a[0])) << (AsInt(a[1]) & 31);
+      *result = int64_t{static_cast<int16_t>(bits)};
     } else {
       *result = static_cast<int64_t>(static_cast<uint64_t>(AsInt(a[0])) << (AsInt(a[1]) & 63));
     }
     return true;
   });
   binary(">>", TypeId::kInteger, [](FunctionContext&, Arguments a, Value* result) {
-    *result = AsInt(a[0]) >> (AsInt(a[1]) & (id == TypeId::kInteger ? 31 : 63));
+    *result = AsInt(a[0]) >> (AsInt(a[1]) & (id == TypeId::kBigint ? 63 : 31));
     return true;
   });
   out->push_back({.name = "~",
@@ -220,8 +251,7 @@ void AddBits(std::vector<ScalarFunction>* out) {
                         return true;
                       },
                   .is_operator = true});
-  out->push_back(
-      {.name = "div", .parameters = {id, id}, .result = type, .implementation = &Divide<id>});
+  if constexpr (id == TypeId::kSmallint) return;
   out->push_back({.name = "gcd",
                   .parameters = {id, id},
                   .result = type,
@@ -239,6 +269,29 @@ void AddBits(std::vector<ScalarFunction>* out) {
                     }
                     return SetInteger<id>(context, x > static_cast<uint64_t>(INT64_MAX),
                                           static_cast<int64_t>(x), result);
+                  }});
+  out->push_back({.name = "lcm",
+                  .parameters = {id, id},
+                  .result = type,
+                  .implementation = [](FunctionContext& context, Arguments a, Value* result) {
+                    const int64_t x = AsInt(a[0]);
+                    const int64_t y = AsInt(a[1]);
+                    if (x == 0 || y == 0) {
+                      *result = int64_t{0};
+                      return true;
+                    }
+                    const Wide wide = static_cast<Wide>(x);
+                    Wide u = wide < 0 ? -wide : wide;
+                    Wide v = y < 0 ? -static_cast<Wide>(y) : static_cast<Wide>(y);
+                    const Wide product = u * v;
+                    while (v != 0) {
+                      const Wide rest = u % v;
+                      u = v;
+                      v = rest;
+                    }
+                    const Wide least = product / u;
+                    return SetInteger<id>(context, least > INT64_MAX, static_cast<int64_t>(least),
+                                          result);
                   }});
 }
 
@@ -270,17 +323,16 @@ bool CheckLogarithm(FunctionContext& context, double x) {
   return true;
 }
 
-// Ten to the power of `digits`, for rounding; enough for every double.
-double Scale(int64_t digits) {
-  return std::pow(10.0, static_cast<double>(std::clamp<int64_t>(digits, -300, 300)));
-}
-
 }  // namespace
 
 void AddArithmetic(std::vector<ScalarFunction>* out) {
+  AddNumber<TypeId::kSmallint>(out);
   AddNumber<TypeId::kInteger>(out);
   AddNumber<TypeId::kBigint>(out);
+  AddNumber<TypeId::kReal>(out);
   AddNumber<TypeId::kDouble>(out);
+  AddMixedFloats(out);
+  AddBits<TypeId::kSmallint>(out);
   AddBits<TypeId::kInteger>(out);
   AddBits<TypeId::kBigint>(out);
 
@@ -390,6 +442,22 @@ void AddArithmetic(std::vector<ScalarFunction>* out) {
     *r = std::atan2(AsDouble(a[0]), AsDouble(a[1]));
     return true;
   });
+  add({"sinh"}, 1, [](FunctionContext&, Arguments a, Value* r) {
+    *r = std::sinh(AsDouble(a[0]));
+    return true;
+  });
+  add({"cosh"}, 1, [](FunctionContext&, Arguments a, Value* r) {
+    *r = std::cosh(AsDouble(a[0]));
+    return true;
+  });
+  add({"tanh"}, 1, [](FunctionContext&, Arguments a, Value* r) {
+    *r = std::tanh(AsDouble(a[0]));
+    return true;
+  });
+  add({"cot"}, 1, [](FunctionContext&, Arguments a, Value* r) {
+    *r = 1.0 / std::tan(AsDouble(a[0]));
+    return true;
+  });
   add({"pi"}, 0, [](FunctionContext&, Arguments, Value* r) {
     *r = std::numbers::pi;
     return true;
@@ -403,25 +471,6 @@ void AddArithmetic(std::vector<ScalarFunction>* out) {
                         return true;
                       },
                   .volatility = Volatility::kVolatile});
-  // Decimal literals are doubles here, so the two-argument forms of numeric take doubles.
-  const auto add_digits = [out](const char* name, Implementation implementation) {
-    out->push_back({.name = name,
-                    .parameters = {TypeId::kDouble, TypeId::kInteger},
-                    .result = kDoubleType,
-                    .implementation = implementation});
-  };
-  add_digits("round", [](FunctionContext&, Arguments a, Value* r) {
-    const double x = AsDouble(a[0]);
-    const double scaled = x * Scale(AsInt(a[1]));
-    *r = std::isfinite(scaled) ? std::round(scaled) / Scale(AsInt(a[1])) : x;
-    return true;
-  });
-  add_digits("trunc", [](FunctionContext&, Arguments a, Value* r) {
-    const double x = AsDouble(a[0]);
-    const double scaled = x * Scale(AsInt(a[1]));
-    *r = std::isfinite(scaled) ? std::trunc(scaled) / Scale(AsInt(a[1])) : x;
-    return true;
-  });
 }
 
 }  // namespace kyrodb::sql

@@ -9,26 +9,13 @@
 namespace kyrodb::sql {
 namespace {
 
-// Each category of types has one that is preferred where the choice is free.
-bool IsPreferred(TypeId id) {
-  return id == TypeId::kDouble || id == TypeId::kText || id == TypeId::kBoolean ||
-         id == TypeId::kTimestamptz;
-}
-char CategoryOf(TypeId id) {
-  switch (id) {
-    case TypeId::kInteger:
-    case TypeId::kBigint:
-    case TypeId::kDouble:
-      return 'N';
-    case TypeId::kText:
-      return 'S';
-    case TypeId::kBoolean:
-      return 'B';
-    case TypeId::kTimestamptz:
-      return 'D';
-    default:
-      return id == kAnyId ? 'S' : 'U';
-  }
+bool IsPolymorphic(TypeId id) { return id == kAnyArrayId || id == kAnyElementId; }
+
+// The category by which unknown literals are decided.
+char CategoryAt(TypeId id) {
+  if (id == kAnyId) return 'S';
+  if (IsPolymorphic(id)) return 'P';
+  return CategoryOf(id);
 }
 
 template <typename Function>
@@ -41,6 +28,7 @@ bool TakesCount(const ScalarFunction& function, size_t count) {
   return count == function.parameters.size();
 }
 bool TakesCount(const AggregateFunction& function, size_t count) {
+  if (function.variadic) return count + 1 >= function.parameters.size();
   return count == function.parameters.size();
 }
 
@@ -54,6 +42,13 @@ void KeepBest(std::vector<const Function*>* candidates, Score score) {
                     candidates->end());
 }
 
+// Whether a parameter takes an argument, as far as they alone can say.
+bool Takes(TypeId parameter, TypeId argument) {
+  if (parameter == kAnyId || parameter == kAnyElementId) return true;
+  if (parameter == kAnyArrayId) return IsArray(argument) || argument == kUnknownId;
+  return CanCast(argument, parameter, CastContext::kImplicit);
+}
+
 template <typename Function>
 std::vector<const Function*> Choose(std::span<const Function> functions,
                                     std::span<const TypeId> arguments) {
@@ -65,8 +60,9 @@ std::vector<const Function*> Choose(std::span<const Function> functions,
     for (size_t i = 0; i < arguments.size(); ++i) {
       const TypeId wanted = ParameterAt(function, i);
       exact = exact && wanted == arguments[i];
-      fits = fits && (wanted == kAnyId || CanCast(arguments[i], wanted, CastContext::kImplicit));
+      fits = fits && Takes(wanted, arguments[i]);
     }
+    fits = fits && AgreedElement(function.parameters, function.variadic, arguments).has_value();
     if (exact) return {&function};
     if (fits) candidates.push_back(&function);
   }
@@ -98,7 +94,7 @@ std::vector<const Function*> Choose(std::span<const Function> functions,
     char category = 0;
     bool agreed = true;
     for (const Function* candidate : candidates) {
-      const char own = CategoryOf(ParameterAt(*candidate, i));
+      const char own = CategoryAt(ParameterAt(*candidate, i));
       if (own == 'S') {
         category = 'S';
         agreed = true;
@@ -110,7 +106,7 @@ std::vector<const Function*> Choose(std::span<const Function> functions,
     if (!agreed) continue;
     std::vector<const Function*> kept;
     for (const Function* candidate : candidates) {
-      if (CategoryOf(ParameterAt(*candidate, i)) == category) kept.push_back(candidate);
+      if (CategoryAt(ParameterAt(*candidate, i)) == category) kept.push_back(candidate);
     }
     const bool any_preferred = std::any_of(
         kept.begin(), kept.end(),
@@ -138,7 +134,7 @@ std::vector<const Function*> Choose(std::span<const Function> functions,
     bool fits = true;
     for (size_t i = 0; i < arguments.size(); ++i) {
       const TypeId wanted = ParameterAt(*candidate, i);
-      fits = fits && (wanted == kAnyId || CanCast(known, wanted, CastContext::kImplicit));
+      fits = fits && Takes(wanted, known);
     }
     if (fits) kept.push_back(candidate);
   }
@@ -157,9 +153,46 @@ std::string OperatorSignature(absl::string_view name, std::span<const TypeId> ar
 
 }  // namespace
 
+TypeId ConcreteType(TypeId id, TypeId element) {
+  if (id == kAnyElementId) return element;
+  if (id == kAnyArrayId) return element == kUnknownId ? kUnknownId : ArrayOf(element);
+  return id;
+}
+
+std::optional<TypeId> AgreedElement(std::span<const TypeId> parameters, bool variadic,
+                                    std::span<const TypeId> arguments) {
+  TypeId agreed = kUnknownId;
+  for (size_t i = 0; i < arguments.size() && !parameters.empty(); ++i) {
+    if (i >= parameters.size() && !variadic) break;
+    const TypeId wanted = parameters[std::min(i, parameters.size() - 1)];
+    if (!IsPolymorphic(wanted) || arguments[i] == kUnknownId) continue;
+    if (wanted == kAnyArrayId && !IsArray(arguments[i])) return std::nullopt;
+    const TypeId own = wanted == kAnyArrayId ? ElementOf(arguments[i]) : arguments[i];
+    if (agreed == kUnknownId || agreed == own) {
+      agreed = own;
+    } else if (CategoryOf(agreed) != CategoryOf(own)) {
+      return std::nullopt;
+    } else if (CanCast(agreed, own, CastContext::kImplicit) &&
+               !CanCast(own, agreed, CastContext::kImplicit)) {
+      agreed = own;
+    } else if (!CanCast(own, agreed, CastContext::kImplicit)) {
+      return std::nullopt;
+    }
+  }
+  return agreed;
+}
+
+const ScalarFunction* FindInternalFunction(absl::string_view name) {
+  for (const ScalarFunction& function : FunctionRegistry::Get().FindScalar(name)) {
+    if (function.is_internal) return &function;
+  }
+  return nullptr;
+}
+
 FunctionRegistry::FunctionRegistry() {
   std::vector<ScalarFunction> scalars;
   AddArithmetic(&scalars);
+  AddNumeric(&scalars);
   AddComparisons(&scalars);
   AddText(&scalars);
   AddTime(&scalars);
@@ -167,9 +200,9 @@ FunctionRegistry::FunctionRegistry() {
   AddJson(&scalars);
   AddSystem(&scalars);
   for (ScalarFunction& function : scalars) {
-    function.wants_types =
-        function.name == "||" || std::find(function.parameters.begin(), function.parameters.end(),
-                                           kAnyId) != function.parameters.end();
+    function.wants_types = function.wants_types || function.name == "||" ||
+                           std::any_of(function.parameters.begin(), function.parameters.end(),
+                                       [](TypeId id) { return id == kAnyId || IsPolymorphic(id); });
     std::vector<ScalarFunction>& overloads = scalars_[function.name];
     overloads.push_back(std::move(function));
   }
@@ -201,7 +234,7 @@ std::span<const AggregateFunction> FunctionRegistry::FindAggregate(absl::string_
 std::vector<std::string> FunctionRegistry::names() const {
   std::vector<std::string> names;
   for (const auto& [name, overloads] : scalars_) {
-    if (!overloads[0].is_operator) names.push_back(name);
+    if (!overloads[0].is_operator && !overloads[0].is_internal) names.push_back(name);
   }
   for (const auto& [name, overloads] : aggregates_) names.push_back(name);
   std::sort(names.begin(), names.end());
@@ -213,7 +246,7 @@ absl::StatusOr<const ScalarFunction*> ResolveFunction(absl::string_view name,
                                                       Position position) {
   const std::span<const ScalarFunction> functions = FunctionRegistry::Get().FindScalar(name);
   const std::vector<const ScalarFunction*> found = Choose(functions, arguments);
-  if (found.size() == 1) return found[0];
+  if (found.size() == 1 && !found[0]->is_internal) return found[0];
   if (found.size() > 1) {
     return WithHint(
         Error(sqlstate::kAmbiguousFunction, position,

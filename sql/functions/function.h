@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -24,6 +25,13 @@ namespace kyrodb::sql {
 
 // A parameter of this type takes a value of any type as it is.
 inline constexpr TypeId kAnyId = static_cast<TypeId>(255);
+// A parameter that takes an array of any element, and one of that element's type: all such
+// parameters of one call agree, by implicit casts if need be (PostgreSQL's anycompatible). As a
+// result they mean what was agreed upon.
+inline constexpr TypeId kAnyArrayId = static_cast<TypeId>(254);
+inline constexpr TypeId kAnyElementId = static_cast<TypeId>(253);
+inline constexpr Type kAnyArrayType{kAnyArrayId, 0};
+inline constexpr Type kAnyElementType{kAnyElementId, 0};
 
 // What a function may ask of the statement that calls it.
 struct FunctionContext {
@@ -38,6 +46,7 @@ struct FunctionContext {
   absl::string_view user_name;
   // The types of the arguments of the call that runs, for functions that take any type.
   const Type* argument_types = nullptr;
+  Type result_type;
 
   // For `return context.Fail(…)`.
   bool Fail(absl::Status status) {
@@ -74,6 +83,8 @@ struct ScalarFunction {
   bool wants_types = false;  // reads `argument_types`; set by the registry
   bool is_distance = false;  // a vector distance that an index can order by
   engine::Metric metric = engine::Metric::kL2;
+  // Never found by name: the binder's own (ARRAY[…], subscripts).
+  bool is_internal = false;
 };
 
 // Collects the values of one group.
@@ -92,6 +103,16 @@ struct AggregateFunction {
   std::vector<TypeId> parameters;
   Type result;
   std::unique_ptr<Accumulator> (*create)() = nullptr;
+  // Instead of `create` where the types of the arguments matter.
+  std::unique_ptr<Accumulator> (*create_typed)(std::span<const Type> arguments) = nullptr;
+  bool takes_nulls = false;  // of the first argument, too
+  // Called as f(direct arguments) WITHIN GROUP (ORDER BY x): `parameters` are x, then the others.
+  bool is_ordered_set = false;
+  bool variadic = false;
+
+  std::unique_ptr<Accumulator> Create(std::span<const Type> arguments) const {
+    return create != nullptr ? create() : create_typed(arguments);
+  }
 };
 
 // Every function, immutable.
@@ -122,8 +143,19 @@ absl::StatusOr<const AggregateFunction*> ResolveAggregate(absl::string_view name
                                                           std::span<const TypeId> arguments,
                                                           Position position);
 
+// The type that the polymorphic parameters of a call agree upon: that of the elements. Unknown when
+// the function has none or nothing says it; nothing when they do not agree.
+std::optional<TypeId> AgreedElement(std::span<const TypeId> parameters, bool variadic,
+                                    std::span<const TypeId> arguments);
+// What a parameter or a result of a polymorphic function is, once that is known.
+TypeId ConcreteType(TypeId id, TypeId element);
+
+// The function of that name that only the binder calls.
+const ScalarFunction* FindInternalFunction(absl::string_view name);
+
 // The rooms of the registry, one per file.
 void AddArithmetic(std::vector<ScalarFunction>* out);
+void AddNumeric(std::vector<ScalarFunction>* out);
 void AddComparisons(std::vector<ScalarFunction>* out);
 void AddText(std::vector<ScalarFunction>* out);
 void AddTime(std::vector<ScalarFunction>* out);
@@ -131,6 +163,7 @@ void AddVectors(std::vector<ScalarFunction>* out);
 void AddJson(std::vector<ScalarFunction>* out);
 void AddSystem(std::vector<ScalarFunction>* out);
 void AddAggregates(std::vector<AggregateFunction>* out);
+void AddNumericAggregates(std::vector<AggregateFunction>* out);
 
 // How implementations read their arguments.
 inline bool AsBool(const Value* value) { return *std::get_if<bool>(value); }

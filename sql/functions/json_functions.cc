@@ -89,14 +89,19 @@ Json ToJson(const Type& type, const Value& value) {
       json.kind = Json::Kind::kBoolean;
       json.boolean = std::get<bool>(value);
       return json;
+    case TypeId::kSmallint:
     case TypeId::kInteger:
     case TypeId::kBigint:
       json.kind = Json::Kind::kNumber;
       json.text = FormatValue(type, value);
       return json;
+    case TypeId::kReal:
     case TypeId::kDouble:
+    case TypeId::kNumeric:
+    case TypeId::kJson:
     case TypeId::kJsonb:
-    case TypeId::kVector: {
+    case TypeId::kVector:
+    case TypeId::kHalfvec: {
       // A vector's text is a JSON array already; NaN and infinity are no JSON and stay strings.
       absl::StatusOr<Json> parsed = ParseJson(FormatValue(type, value));
       if (parsed.ok()) return *std::move(parsed);

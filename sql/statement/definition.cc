@@ -6,6 +6,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "engine/base/status.h"
+#include "engine/key_codec.h"
 #include "sql/error.h"
 #include "sql/parse/deparse.h"
 
@@ -48,7 +49,7 @@ absl::Status SetPrimaryKey(const std::vector<Identifier>& columns, Position posi
           absl::StrCat("column \"", name.name, "\" appears twice in primary key constraint"));
     }
     engine::ColumnSchema& definition = schema->columns[*column];
-    if (definition.type.id == TypeId::kJsonb || definition.type.id == TypeId::kVector) {
+    if (!engine::IsKeyType(definition.type.id)) {
       return NotSupported(name.position,
                           absl::StrCat("a primary key of type ", BaseTypeName(definition.type.id)));
     }

@@ -7,6 +7,7 @@
 #include "engine/base/status.h"
 #include "sql/error.h"
 #include "sql/format.h"
+#include "sql/types/vector_text.h"
 
 namespace kyrodb::sql {
 namespace {
@@ -57,20 +58,19 @@ absl::Status CheckUtf8(absl::string_view text) {
 
 bool ValueFits(const Type& type, const Value& value) {
   if (IsNull(value)) return true;
-  switch (type.id) {
-    case TypeId::kBoolean:
+  switch (engine::StorageOf(type.id)) {
+    case engine::Storage::kBoolean:
       return std::holds_alternative<bool>(value);
-    case TypeId::kInteger:
-    case TypeId::kBigint:
-    case TypeId::kTimestamptz:
+    case engine::Storage::kInteger:
       return std::holds_alternative<int64_t>(value);
-    case TypeId::kDouble:
+    case engine::Storage::kFloat:
       return std::holds_alternative<double>(value);
-    case TypeId::kVector:
+    case engine::Storage::kFloats:
       return std::holds_alternative<std::vector<float>>(value);
-    default:
+    case engine::Storage::kBytes:
       return std::holds_alternative<std::string>(value);
   }
+  return false;
 }
 
 }  // namespace
@@ -90,10 +90,11 @@ absl::StatusOr<Value> ConvertParameter(const Parameter& parameter, const Type& t
   Value value = parameter.value;
   const auto* text = std::get_if<std::string>(&parameter.value);
   const bool open = !parameter.type.has_value() && text != nullptr;
-  if (text != nullptr && (open || type.id == TypeId::kText || type.id == TypeId::kJsonb)) {
+  if (text != nullptr &&
+      (open || IsString(type.id) || type.id == TypeId::kJsonb || type.id == TypeId::kJson)) {
     KYRO_RETURN_IF_ERROR(CheckUtf8(*text));
   }
-  if (open || (text != nullptr && type.id == TypeId::kJsonb)) {
+  if (open || (text != nullptr && (type.id == TypeId::kJsonb || type.id == TypeId::kJson))) {
     KYRO_ASSIGN_OR_RETURN(value, ParseValue(type, *text));
   }
   if (!ValueFits(type, value)) {
@@ -101,32 +102,17 @@ absl::StatusOr<Value> ConvertParameter(const Parameter& parameter, const Type& t
                  absl::StrCat("the value of parameter $", number, " is not of type ",
                               engine::TypeName(type)));
   }
-  if (type.id == TypeId::kInteger) {
-    const int64_t integer = std::get<int64_t>(value);
-    if (integer < INT32_MIN || integer > INT32_MAX) {
-      return Error(sqlstate::kNumericValueOutOfRange, 0, "integer out of range");
-    }
+  if (type.id == TypeId::kInteger || type.id == TypeId::kSmallint) {
+    KYRO_ASSIGN_OR_RETURN(value, CastValue(kBigintType, Type{type.id, 0}, value));
   }
   if (const auto* vector = std::get_if<std::vector<float>>(&value)) {
-    // What a vector may hold is checked by its reader; send it through.
-    if (vector->empty()) {
-      return Error(sqlstate::kDataException, 0, "vector must have at least 1 dimension");
-    }
-    if (vector->size() > engine::kVectorDimensionsMax) {
-      return Error(sqlstate::kProgramLimitExceeded, 0,
-                   absl::StrCat("vector cannot have more than ", engine::kVectorDimensionsMax,
-                                " dimensions"));
-    }
+    // What a vector may hold is checked by its reader; the same holds here.
+    KYRO_RETURN_IF_ERROR(CheckVectorDimensions(type.id, static_cast<int64_t>(vector->size())));
     for (const float element : *vector) {
-      if (element != element) {
-        return Error(sqlstate::kDataException, 0, "NaN not allowed in vector");
-      }
-      if (element - element != 0) {
-        return Error(sqlstate::kDataException, 0, "infinite value not allowed in vector");
-      }
+      KYRO_RETURN_IF_ERROR(CheckVectorElement(type.id, element));
     }
-    KYRO_RETURN_IF_ERROR(CheckDimensions(type, value));
   }
+  if (type.dimensions != 0) return ApplyModifier(type, std::move(value), CastContext::kAssignment);
   return value;
 }
 

@@ -106,6 +106,7 @@ absl::StatusOr<StatementDescription> Session::Impl::DescribeParsed(
   bind.own_virtual_tables = &own_tables_;
   bind.virtual_tables = options_.virtual_tables;
   bind.transaction_micros = database_->clock().WallMicros();
+  const ScopedTextStyle style(RefreshStyle());
   bind.parameter_types = &types;
   bind.parameter_count = parsed.parameter_count;
   Binder binder(bind);
@@ -206,6 +207,7 @@ absl::StatusOr<std::unique_ptr<Portal>> Session::Impl::OpenPortal(
 
 absl::StatusOr<bool> Session::Impl::RunPortal(Portal* portal, uint64_t rows_max,
                                               Completion completion, ResultSink* sink) {
+  const ScopedTextStyle style(RefreshStyle());
   cancelled_.store(false);
   running_.store(true);
   const auto finished = absl::MakeCleanup([this] { running_.store(false); });

@@ -259,6 +259,10 @@ class Session::Impl {
   VirtualTableRegistry own_tables_;
   std::unique_ptr<engine::Transaction> transaction_;
   int64_t transaction_micros_ = 0;
+  // How values look now, and of which settings that was made.
+  TextStyle style_;
+  uint64_t style_version_ = 0;
+  const TextStyle* RefreshStyle();
   bool in_block_ = false;  // after BEGIN
   bool implicit_ = false;  // in the transaction of a script of several statements
   bool failed_ = false;

@@ -12,12 +12,14 @@
 #include "engine/base/status.h"
 #include "sql/bind/binder.h"
 #include "sql/error.h"
+#include "sql/types/date_time.h"
 
 namespace kyrodb::sql {
 namespace {
 
 enum class Kind {
   kSwitch,     // on, off
+  kZone,       // a time zone
   kInteger,    // between min and max
   kMillis,     // an integer with a unit of time; milliseconds without one
   kKilobytes,  // an integer with a unit of size; kilobytes without one
@@ -38,7 +40,7 @@ struct Definition {
 
 constexpr std::array kDefinitions = {
     Definition{"application_name", Kind::kText, "", "", 0, 0, "Name that the client gives itself."},
-    Definition{"bytea_output", Kind::kChoice, "hex", "hex", 0, 0, "Text form of bytea."},
+    Definition{"bytea_output", Kind::kChoice, "hex", "hex|escape", 0, 0, "Text form of bytea."},
     Definition{"client_encoding", Kind::kChoice, "UTF8", "utf8|utf-8|unicode", 0, 0,
                "Encoding of text."},
     Definition{"client_min_messages", Kind::kChoice, "notice",
@@ -55,8 +57,8 @@ constexpr std::array kDefinitions = {
                "Whether keys and vector indexes find rows; off scans everything."},
     Definition{"enable_seqscan", Kind::kSwitch, "on", "", 0, 0,
                "Indexes are always preferred to scans, whatever this says."},
-    Definition{"extra_float_digits", Kind::kInteger, "1", "", 1, 3,
-               "Floats are always printed so that they read back the same."},
+    Definition{"extra_float_digits", Kind::kInteger, "1", "", -15, 3,
+               "Digits of floats beyond the sure ones; above 0 as many as read back the same."},
     Definition{"hnsw.ef_search", Kind::kInteger, "40", "", 1, 1000,
                "Candidates of a search in an hnsw index."},
     Definition{"hnsw.iterative_scan", Kind::kChoice, "strict_order", "strict_order|relaxed_order",
@@ -82,8 +84,7 @@ constexpr std::array kDefinitions = {
                "Longest time of a statement; 0 is no limit."},
     Definition{"synchronous_commit", Kind::kChoice, "on", "on|true|yes|1", 0, 0,
                "Commits wait as the database's sync mode says."},
-    Definition{"timezone", Kind::kChoice, "UTC", "utc|gmt|etc/utc|zulu|0", 0, 0,
-               "Times are printed in this zone."},
+    Definition{"timezone", Kind::kZone, "UTC", "", 0, 0, "Times are printed in this zone."},
     Definition{"transaction_isolation", Kind::kChoice, "repeatable read",
                "read committed|repeatable read|read uncommitted|serializable", 0, 0,
                "Isolation of this transaction; each reads one snapshot."},
@@ -116,6 +117,18 @@ absl::Status Unknown(absl::string_view name, Position position, const KnobRegist
 absl::Status Invalid(absl::string_view name, absl::string_view value, Position position) {
   return Error(sqlstate::kInvalidParameterValue, position,
                absl::StrCat("invalid value for parameter \"", name, "\": \"", value, "\""));
+}
+
+// The zone of SET timezone: a name, or hours east of Greenwich as a number.
+bool SessionZone(absl::string_view text, absl::TimeZone* zone) {
+  double hours = 0;
+  if (absl::SimpleAtod(text, &hours) && hours > -168 && hours < 168) {
+    *zone = absl::FixedTimeZone(static_cast<int>(hours * 3600));
+    return true;
+  }
+  const std::optional<absl::TimeZone> found = FindZone(text);
+  if (found.has_value()) *zone = *found;
+  return found.has_value();
 }
 
 // A number with a unit after it; each unit is so many of the base unit.
@@ -198,6 +211,11 @@ absl::StatusOr<std::string> Check(const Definition& definition, const std::strin
       KYRO_ASSIGN_OR_RETURN(const int64_t number, WithUnit(definition, text, position));
       return absl::StrCat(number);
     }
+    case Kind::kZone: {
+      absl::TimeZone zone;
+      if (!SessionZone(text, &zone)) return Invalid("TimeZone", text, position);
+      return text;
+    }
     case Kind::kChoice: {
       const std::string word = absl::AsciiStrToLower(text);
       const std::vector<absl::string_view> choices = absl::StrSplit(definition.choices, '|');
@@ -205,7 +223,7 @@ absl::StatusOr<std::string> Check(const Definition& definition, const std::strin
         if (word == choice) {
           // Spellings of one value are shown as that value.
           const bool own_words = choices.size() > 1 && definition.name != "client_encoding" &&
-                                 definition.name != "datestyle" && definition.name != "timezone" &&
+                                 definition.name != "datestyle" &&
                                  definition.name != "standard_conforming_strings" &&
                                  definition.name != "synchronous_commit";
           return own_words ? text : std::string(definition.default_value);
@@ -247,7 +265,16 @@ int64_t Settings::Number(absl::string_view name) const {
 
 bool Settings::Switch(absl::string_view name) const { return ValueOf(name) == "on"; }
 
+TextStyle Settings::MakeTextStyle() const {
+  TextStyle style;
+  SessionZone(ValueOf("timezone"), &style.zone);
+  style.bytea_escape = ValueOf("bytea_output") == "escape";
+  style.extra_float_digits = static_cast<int>(Number("extra_float_digits"));
+  return style;
+}
+
 absl::Status Settings::Set(const SetStatement& statement) {
+  ++version_;
   const std::string name = absl::AsciiStrToLower(statement.name.name);
   const Position position = statement.name.position;
   if (statement.reset && name == "all") {
@@ -354,6 +381,7 @@ std::vector<Settings::Entry> Settings::List() const {
 void Settings::BeginTransaction() { values_at_begin_ = values_; }
 
 void Settings::EndTransaction(bool committed) {
+  if (!committed || !local_.empty()) ++version_;
   local_.clear();
   if (!committed) values_ = values_at_begin_;
 }

@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "engine/base/knobs.h"
 #include "sql/parse/ast.h"
+#include "sql/types/text_style.h"
 
 namespace kyrodb::sql {
 
@@ -39,11 +40,16 @@ class Settings {
   // As numbers, for those who act on them.
   int64_t Number(absl::string_view name) const;
   bool Switch(absl::string_view name) const;
+  // Grows whenever a value may have changed.
+  uint64_t version() const { return version_; }
+  // How values are read and written under these settings.
+  TextStyle MakeTextStyle() const;
 
  private:
   std::string ValueOf(absl::string_view name) const;
 
   KnobRegistry* const knobs_;
+  uint64_t version_ = 1;
   absl::btree_map<std::string, std::string> defaults_;
   absl::btree_map<std::string, std::string> values_;
   absl::btree_map<std::string, std::string> local_;

@@ -45,4 +45,9 @@ absl::StatusOr<std::string> CanonicalJson(absl::string_view text);
 bool JsonContains(const Json& left, const Json& right);
 absl::string_view JsonKindName(Json::Kind kind);  // "null", "boolean", "number", …
 
+// json_order.cc. jsonb's order of two canonical texts, and bytes that are equal exactly for equal
+// documents.
+int CompareJsonText(absl::string_view left, absl::string_view right);
+std::string JsonIdentity(absl::string_view text);
+
 }  // namespace kyrodb::sql

@@ -7,57 +7,65 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "engine/array.h"
 #include "engine/base/coding.h"
 #include "engine/base/status.h"
 #include "sql/error.h"
 #include "sql/format.h"
 #include "sql/parse/deparse.h"
+#include "sql/types/array_text.h"
+#include "sql/types/bits.h"
+#include "sql/types/decimal.h"
+#include "sql/types/interval.h"
 #include "sql/types/json.h"
+#include "sql/types/vector_text.h"
 
 namespace kyrodb::sql {
 namespace {
 
 // PostgreSQL's types that are known by name but not supported.
-constexpr std::array<absl::string_view, 38> kUnsupportedTypes = {
-    "int2",    "float4",    "numeric",  "bpchar", "char",    "timestamp", "time",     "timetz",
-    "date",    "interval",  "uuid",     "json",   "bit",     "varbit",    "oid",      "regclass",
-    "regtype", "regproc",   "name",     "xml",    "money",   "inet",      "cidr",     "macaddr",
-    "point",   "line",      "box",      "path",   "polygon", "circle",    "tsvector", "tsquery",
-    "halfvec", "sparsevec", "jsonpath", "record", "serial",  "bigserial"};
+constexpr std::array<absl::string_view, 23> kUnsupportedTypes = {
+    "serial",  "bigserial", "smallserial", "timetz",   "xml",    "money", "inet", "cidr",
+    "macaddr", "macaddr8",  "point",       "line",     "lseg",   "box",   "path", "polygon",
+    "circle",  "tsvector",  "tsquery",     "jsonpath", "record", "xid",   "tid"};
 
-absl::Status OutOfRange(absl::string_view type) {
-  return Error(sqlstate::kNumericValueOutOfRange, 0, absl::StrCat(type, " out of range"));
-}
-
-absl::StatusOr<Value> DoubleToInteger(TypeId to, double value) {
-  const double rounded = std::nearbyint(value);
-  const bool bigint = to == TypeId::kBigint;
-  const double limit = bigint ? 9223372036854775808.0 : 2147483648.0;
-  if (std::isnan(rounded) || rounded < -limit || rounded >= limit) {
-    return OutOfRange(bigint ? "bigint" : "integer");
-  }
-  return Value(static_cast<int64_t>(rounded));
-}
-
-absl::StatusOr<Value> JsonToScalar(const Type& to, const std::string& text) {
-  KYRO_ASSIGN_OR_RETURN(const Json json, ParseJson(text));
-  if (to.id == TypeId::kBoolean && json.kind == Json::Kind::kBoolean) return Value(json.boolean);
-  if (IsNumeric(to.id) && json.kind == Json::Kind::kNumber) {
-    KYRO_ASSIGN_OR_RETURN(Value number, ParseValue(kDoubleType, json.text));
-    if (to.id == TypeId::kDouble) return number;
-    // Whole numbers go their own way, so that no digit is lost.
-    if (json.text.find('.') == std::string::npos) {
-      absl::StatusOr<Value> whole = ParseValue(to, json.text);
-      return whole.ok() ? std::move(whole)
-                        : OutOfRange(to.id == TypeId::kBigint ? "bigint" : "integer");
-    }
-    return DoubleToInteger(to.id, std::get<double>(number));
-  }
-  return Error(sqlstate::kInvalidParameterValue, 0,
-               absl::StrCat("cannot cast jsonb ",
-                            json.kind == Json::Kind::kNumber ? "numeric" : JsonKindName(json.kind),
-                            " to type ", BaseTypeName(to.id)));
-}
+struct TypeWord {
+  absl::string_view word;
+  TypeId id;
+};
+constexpr TypeWord kTypeWords[] = {
+    {"bool", TypeId::kBoolean},
+    {"int2", TypeId::kSmallint},
+    {"int4", TypeId::kInteger},
+    {"int8", TypeId::kBigint},
+    {"float4", TypeId::kReal},
+    {"float8", TypeId::kDouble},
+    {"numeric", TypeId::kNumeric},
+    {"text", TypeId::kText},
+    {"varchar", TypeId::kVarchar},
+    {"bpchar", TypeId::kChar},
+    {"name", TypeId::kName},
+    {"char", TypeId::kInternalChar},
+    {"bytea", TypeId::kBytea},
+    {"uuid", TypeId::kUuid},
+    {"date", TypeId::kDate},
+    {"time", TypeId::kTime},
+    {"timestamp", TypeId::kTimestamp},
+    {"timestamptz", TypeId::kTimestamptz},
+    {"interval", TypeId::kInterval},
+    {"json", TypeId::kJson},
+    {"jsonb", TypeId::kJsonb},
+    {"bit", TypeId::kBit},
+    {"varbit", TypeId::kVarbit},
+    {"vector", TypeId::kVector},
+    {"halfvec", TypeId::kHalfvec},
+    {"sparsevec", TypeId::kSparsevec},
+    {"oid", TypeId::kOid},
+    {"regclass", TypeId::kRegclass},
+    {"regtype", TypeId::kRegtype},
+    {"regproc", TypeId::kRegproc},
+    {"regnamespace", TypeId::kRegnamespace},
+};
 
 template <typename T>
 int Compare(const T& a, const T& b) {
@@ -77,6 +85,170 @@ int CompareVectors(const std::vector<float>& a, const std::vector<float>& b) {
   return Compare(a.size(), b.size());
 }
 
+// Element by element as if both were dense; then the dimensions.
+int CompareSparse(const SparseVector& a, const SparseVector& b) {
+  size_t i = 0;
+  size_t j = 0;
+  while (i < a.indices.size() || j < b.indices.size()) {
+    const int64_t at = i < a.indices.size() ? a.indices[i] : INT64_MAX;
+    const int64_t bt = j < b.indices.size() ? b.indices[j] : INT64_MAX;
+    const int64_t index = std::min(at, bt);
+    if (index >= std::min(a.dimensions, b.dimensions)) break;
+    const float x = at == index ? a.values[i++] : 0;
+    const float y = bt == index ? b.values[j++] : 0;
+    if (x != y) return x < y ? -1 : 1;
+  }
+  return Compare(a.dimensions, b.dimensions);
+}
+
+// Element by element, null the greatest; then the number of elements and the shape.
+int CompareArrays(TypeId element, const Value& left, const Value& right) {
+  const engine::Array a = LoadArray(element, left);
+  const engine::Array b = LoadArray(element, right);
+  const size_t shared = std::min(a.elements.size(), b.elements.size());
+  for (size_t i = 0; i < shared; ++i) {
+    const bool a_null = IsNull(a.elements[i]);
+    const bool b_null = IsNull(b.elements[i]);
+    if (a_null || b_null) {
+      if (a_null != b_null) return a_null ? 1 : -1;
+      continue;
+    }
+    if (const int order = CompareValues(element, a.elements[i], b.elements[i]); order != 0) {
+      return order;
+    }
+  }
+  if (a.elements.size() != b.elements.size()) return Compare(a.elements.size(), b.elements.size());
+  if (a.dimensions.size() != b.dimensions.size()) {
+    return Compare(a.dimensions.size(), b.dimensions.size());
+  }
+  for (size_t i = 0; i < a.dimensions.size(); ++i) {
+    if (a.dimensions[i].length != b.dimensions[i].length) {
+      return Compare(a.dimensions[i].length, b.dimensions[i].length);
+    }
+    if (a.dimensions[i].lower != b.dimensions[i].lower) {
+      return Compare(a.dimensions[i].lower, b.dimensions[i].lower);
+    }
+  }
+  return 0;
+}
+
+absl::string_view WithoutPadding(absl::string_view text) {
+  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+  return text;
+}
+
+absl::string_view OrderedNumeric(const Value& value) {
+  const auto& bytes = std::get<std::string>(value);
+  return absl::string_view(bytes).substr(0, bytes.size() - std::min<size_t>(2, bytes.size()));
+}
+
+int Sign(int order) { return order < 0 ? -1 : (order > 0 ? 1 : 0); }
+
+// The simple constants of a type's modifiers.
+absl::StatusOr<std::vector<int64_t>> TakeModifiers(const TypeName& name) {
+  std::vector<int64_t> out;
+  for (const ExpressionPtr& modifier : name.modifiers) {
+    const Expression* expression = modifier.get();
+    int64_t sign = 1;
+    if (const auto* unary = expression->If<UnaryExpression>();
+        unary != nullptr && unary->op == "-") {
+      sign = -1;
+      expression = unary->operand.get();
+    }
+    const auto* literal = expression->If<LiteralExpression>();
+    if (literal == nullptr ||
+        (literal->type != LiteralType::kInteger && literal->type != LiteralType::kString)) {
+      return Error(sqlstate::kSyntaxError, name.position,
+                   "type modifiers must be simple constants or identifiers");
+    }
+    int64_t value = literal->integer;
+    if (literal->type == LiteralType::kString) {
+      absl::StatusOr<Value> parsed = ParseValue(kIntegerType, literal->text);
+      if (!parsed.ok()) return WithPosition(parsed.status(), name.position);
+      value = std::get<int64_t>(*parsed);
+    }
+    out.push_back(sign * value);
+  }
+  return out;
+}
+
+// The modifier of a type as one number.
+absl::StatusOr<uint32_t> ResolveModifier(TypeId id, const TypeName& name) {
+  const Position at = name.position;
+  const std::string& word = name.name.last();
+  KYRO_ASSIGN_OR_RETURN(const std::vector<int64_t> modifiers, TakeModifiers(name));
+  const auto bad = [at](absl::string_view message) {
+    return Error(sqlstate::kInvalidParameterValue, at, message);
+  };
+  switch (id) {
+    case TypeId::kNumeric: {
+      if (modifiers.size() > 2) return bad("invalid NUMERIC type modifier");
+      if (modifiers[0] < 1 || modifiers[0] > 1000) {
+        return bad(absl::StrCat("NUMERIC precision ", modifiers[0], " must be between 1 and 1000"));
+      }
+      const int64_t scale = modifiers.size() == 2 ? modifiers[1] : 0;
+      if (scale < -1000 || scale > 1000) {
+        return bad(absl::StrCat("NUMERIC scale ", scale, " must be between -1000 and 1000"));
+      }
+      return MakeNumericModifier(static_cast<int>(modifiers[0]), static_cast<int>(scale));
+    }
+    case TypeId::kVarchar:
+    case TypeId::kChar: {
+      const absl::string_view shown = id == TypeId::kVarchar ? "varchar" : "char";
+      if (modifiers.size() != 1) return bad("invalid type modifier");
+      if (modifiers[0] < 1)
+        return bad(absl::StrCat("length for type ", shown, " must be at least 1"));
+      if (modifiers[0] > 10485760) {
+        return bad(absl::StrCat("length for type ", shown, " cannot exceed 10485760"));
+      }
+      return static_cast<uint32_t>(modifiers[0]);
+    }
+    case TypeId::kBit:
+    case TypeId::kVarbit: {
+      const absl::string_view shown = id == TypeId::kBit ? "bit" : "varbit";
+      if (modifiers.size() != 1) return bad("invalid type modifier");
+      if (modifiers[0] < 1)
+        return bad(absl::StrCat("length for type ", shown, " must be at least 1"));
+      if (modifiers[0] > 83886080) {
+        return bad(absl::StrCat("length for type ", shown, " cannot exceed 83886080"));
+      }
+      return static_cast<uint32_t>(modifiers[0]);
+    }
+    case TypeId::kTime:
+    case TypeId::kTimestamp:
+    case TypeId::kTimestamptz:
+    case TypeId::kInterval: {
+      const absl::string_view shown = id == TypeId::kTime       ? "TIME"
+                                      : id == TypeId::kInterval ? "INTERVAL"
+                                                                : "TIMESTAMP";
+      if (modifiers.size() != 1) return bad("invalid type modifier");
+      if (modifiers[0] < 0) {
+        return bad(absl::StrCat(shown, "(", modifiers[0], ")",
+                                id == TypeId::kTimestamptz ? " WITH TIME ZONE" : "",
+                                " precision must not be negative"));
+      }
+      return static_cast<uint32_t>(std::min<int64_t>(modifiers[0], 6)) + 1;
+    }
+    case TypeId::kVector:
+    case TypeId::kHalfvec:
+    case TypeId::kSparsevec: {
+      if (modifiers.size() != 1) return bad("invalid type modifier");
+      const int64_t limit = id == TypeId::kSparsevec ? int64_t{kSparseDimensionsMax}
+                                                     : int64_t{engine::kVectorDimensionsMax};
+      if (modifiers[0] < 1) {
+        return bad(absl::StrCat("dimensions for type ", word, " must be at least 1"));
+      }
+      if (modifiers[0] > limit) {
+        return bad(absl::StrCat("dimensions for type ", word, " cannot exceed ", limit));
+      }
+      return static_cast<uint32_t>(modifiers[0]);
+    }
+    default:
+      return Error(sqlstate::kSyntaxError, at,
+                   absl::StrCat("type modifier is not allowed for type \"", word, "\""));
+  }
+}
+
 }  // namespace
 
 std::string BaseTypeName(TypeId id) {
@@ -84,181 +256,127 @@ std::string BaseTypeName(TypeId id) {
   return engine::TypeName(Type{id, 0});
 }
 
-bool CanCast(TypeId from, TypeId to, CastContext context) {
-  if (from == to || from == kUnknownId) return true;
-  const bool assignment = context != CastContext::kImplicit;
-  const bool is_explicit = context == CastContext::kExplicit;
-  switch (from) {
+char CategoryOf(TypeId id) {
+  if (IsArray(id)) return 'A';
+  switch (id) {
+    case TypeId::kSmallint:
     case TypeId::kInteger:
-      if (to == TypeId::kBigint || to == TypeId::kDouble) return true;
-      if (to == TypeId::kBoolean) return is_explicit;
-      return to == TypeId::kText && assignment;
     case TypeId::kBigint:
-      if (to == TypeId::kDouble) return true;
-      return (to == TypeId::kInteger || to == TypeId::kText) && assignment;
+    case TypeId::kReal:
     case TypeId::kDouble:
-      return (to == TypeId::kInteger || to == TypeId::kBigint || to == TypeId::kText) && assignment;
-    case TypeId::kBoolean:
-      if (to == TypeId::kInteger) return is_explicit;
-      return to == TypeId::kText && assignment;
+    case TypeId::kNumeric:
+    case TypeId::kOid:
+    case TypeId::kRegclass:
+    case TypeId::kRegtype:
+    case TypeId::kRegproc:
+    case TypeId::kRegnamespace:
+      return 'N';
     case TypeId::kText:
-      return is_explicit;
-    case TypeId::kJsonb:
-      if (to == TypeId::kText) return assignment;
-      return is_explicit && (to == TypeId::kBoolean || IsNumeric(to));
+    case TypeId::kVarchar:
+    case TypeId::kChar:
+    case TypeId::kName:
+      return 'S';
+    case TypeId::kBoolean:
+      return 'B';
+    case TypeId::kDate:
+    case TypeId::kTime:
+    case TypeId::kTimestamp:
     case TypeId::kTimestamptz:
-    case TypeId::kBytea:
-    case TypeId::kVector:
-      return to == TypeId::kText && assignment;
+      return 'D';
+    case TypeId::kInterval:
+      return 'T';
+    case TypeId::kBit:
+    case TypeId::kVarbit:
+      return 'V';
+    case TypeId::kInternalChar:
+      return 'Z';
+    default:
+      return id == kUnknownId ? 'X' : 'U';
   }
-  return false;
 }
 
+bool IsPreferred(TypeId id) {
+  return id == TypeId::kDouble || id == TypeId::kText || id == TypeId::kBoolean ||
+         id == TypeId::kTimestamptz || id == TypeId::kInterval || id == TypeId::kVarbit ||
+         id == TypeId::kOid;
+}
+
+bool HasEquality(TypeId id) {
+  if (IsArray(id)) id = ElementOf(id);
+  return id != TypeId::kJson;
+}
+bool HasOrder(TypeId id) { return HasEquality(id); }
+
 absl::StatusOr<Type> ResolveType(const TypeName& name) {
-  const std::string& word = name.name.last();
+  std::string word = name.name.last();
   if (name.name.parts.size() > 2 ||
       (name.name.parts.size() == 2 && name.name.parts[0].name != "pg_catalog" &&
        name.name.parts[0].name != "public")) {
     return Error(sqlstate::kUndefinedObject, name.position,
                  absl::StrCat("type \"", ToString(name.name), "\" does not exist"));
   }
-  if (!name.array_bounds.empty()) {
-    return Error(sqlstate::kFeatureNotSupported, name.position,
-                 "array types are not supported yet");
-  }
   if (name.setof) {
     return Error(sqlstate::kFeatureNotSupported, name.position, "SETOF is not supported");
   }
+  // PostgreSQL's own names of array types.
+  bool array = !name.array_bounds.empty();
+  if (word.size() > 1 && word[0] == '_') {
+    word.erase(0, 1);
+    array = true;
+  }
   Type type = kUnknownType;
-  if (word == "bool") type = kBooleanType;
-  if (word == "int4") type = kIntegerType;
-  if (word == "int8") type = kBigintType;
-  if (word == "float8") type = kDoubleType;
-  if (word == "text" || word == "varchar") type = kTextType;
-  if (word == "timestamptz") type = kTimestamptzType;
-  if (word == "bytea") type = kByteaType;
-  if (word == "jsonb") type = kJsonbType;
-  if (word == "vector") type = kVectorType;
+  for (const TypeWord& one : kTypeWords) {
+    if (word == one.word) type.id = one.id;
+  }
   if (type.id == kUnknownId) {
     if (std::find(kUnsupportedTypes.begin(), kUnsupportedTypes.end(), word) !=
         kUnsupportedTypes.end()) {
-      absl::Status status = Error(sqlstate::kFeatureNotSupported, name.position,
-                                  absl::StrCat("type ", ToString(name), " is not supported yet"));
-      if (word == "numeric" || word == "float4") status = WithHint(status, "Use double precision.");
-      if (word == "int2") status = WithHint(status, "Use integer.");
-      if (word == "timestamp") status = WithHint(status, "Use timestamptz.");
-      if (word == "json") status = WithHint(status, "Use jsonb.");
-      if (word == "bpchar" || word == "char") status = WithHint(status, "Use text.");
-      return status;
+      return Error(sqlstate::kFeatureNotSupported, name.position,
+                   absl::StrCat("type ", ToString(name), " is not supported yet"));
     }
     return Error(sqlstate::kUndefinedObject, name.position,
                  absl::StrCat("type \"", word, "\" does not exist"));
   }
-  if (name.modifiers.empty()) return type;
-  if (type.id != TypeId::kVector) {
-    if (word == "varchar" || type.id == TypeId::kTimestamptz) {
-      return WithHint(Error(sqlstate::kFeatureNotSupported, name.position,
-                            absl::StrCat("a length or precision for type ", ToString(name),
-                                         " is not supported yet")),
-                      word == "varchar" ? "Use text." : "Use timestamptz without a precision.");
-    }
-    return Error(sqlstate::kSyntaxError, name.position,
-                 absl::StrCat("type modifier is not allowed for type \"", word, "\""));
+  if (!name.modifiers.empty()) {
+    KYRO_ASSIGN_OR_RETURN(type.dimensions, ResolveModifier(type.id, name));
   }
-  if (name.modifiers.size() != 1) {
-    return Error(sqlstate::kInvalidParameterValue, name.position, "invalid type modifier");
-  }
-  const auto* literal = name.modifiers[0]->If<LiteralExpression>();
-  if (literal == nullptr ||
-      (literal->type != LiteralType::kInteger && literal->type != LiteralType::kString)) {
-    return Error(sqlstate::kSyntaxError, name.position,
-                 "type modifiers must be simple constants or identifiers");
-  }
-  int64_t dimensions = literal->integer;
-  if (literal->type == LiteralType::kString) {
-    absl::StatusOr<Value> parsed = ParseValue(kIntegerType, literal->text);
-    if (!parsed.ok()) return WithPosition(parsed.status(), name.position);
-    dimensions = std::get<int64_t>(*parsed);
-  }
-  if (dimensions < 1) {
-    return Error(sqlstate::kInvalidParameterValue, name.position,
-                 "dimensions for type vector must be at least 1");
-  }
-  if (dimensions > engine::kVectorDimensionsMax) {
-    return Error(
-        sqlstate::kInvalidParameterValue, name.position,
-        absl::StrCat("dimensions for type vector cannot exceed ", engine::kVectorDimensionsMax));
-  }
-  type.dimensions = static_cast<uint32_t>(dimensions);
+  if (array) type.id = ArrayOf(type.id);
   return type;
 }
 
-absl::Status CheckDimensions(const Type& type, const Value& value) {
-  const auto* vector = std::get_if<std::vector<float>>(&value);
-  if (type.dimensions == 0 || vector == nullptr || vector->size() == type.dimensions) {
-    return absl::OkStatus();
-  }
-  return Error(sqlstate::kDataException, 0,
-               absl::StrCat("expected ", type.dimensions, " dimensions, not ", vector->size()));
-}
-
-absl::StatusOr<Value> CastValue(const Type& from, const Type& to, const Value& value) {
-  if (from.id == to.id) {
-    KYRO_RETURN_IF_ERROR(CheckDimensions(to, value));
-    return value;
-  }
-  if (to.id == TypeId::kText) {
-    if (from.id == TypeId::kBoolean) return Value(std::get<bool>(value) ? "true" : "false");
-    return Value(FormatValue(from, value));
-  }
-  if (from.id == kUnknownId) return ParseValue(to, std::get<std::string>(value));
-  switch (from.id) {
-    case TypeId::kInteger:
-    case TypeId::kBigint: {
-      const int64_t number = std::get<int64_t>(value);
-      if (to.id == TypeId::kBigint) return value;
-      if (to.id == TypeId::kDouble) return Value(static_cast<double>(number));
-      if (to.id == TypeId::kBoolean) return Value(number != 0);
-      if (to.id == TypeId::kInteger) {
-        if (number < INT32_MIN || number > INT32_MAX) return OutOfRange("integer");
-        return value;
-      }
-      break;
-    }
-    case TypeId::kDouble:
-      if (to.id == TypeId::kInteger || to.id == TypeId::kBigint) {
-        return DoubleToInteger(to.id, std::get<double>(value));
-      }
-      break;
-    case TypeId::kBoolean:
-      if (to.id == TypeId::kInteger) return Value(int64_t{std::get<bool>(value) ? 1 : 0});
-      break;
-    case TypeId::kText:
-      return ParseValue(to, std::get<std::string>(value));
-    case TypeId::kJsonb:
-      return JsonToScalar(to, std::get<std::string>(value));
-    default:
-      break;
-  }
-  return Error(sqlstate::kInternalError, 0,
-               absl::StrCat("no cast from ", BaseTypeName(from.id), " to ", BaseTypeName(to.id)));
-}
-
 int CompareValues(TypeId id, const Value& left, const Value& right) {
-  switch (id) {
-    case TypeId::kBoolean:
+  if (IsArray(id)) return CompareArrays(ElementOf(id), left, right);
+  switch (engine::StorageOf(id)) {
+    case engine::Storage::kBoolean:
       return Compare(std::get<bool>(left), std::get<bool>(right));
-    case TypeId::kInteger:
-    case TypeId::kBigint:
-    case TypeId::kTimestamptz:
+    case engine::Storage::kInteger:
       return Compare(std::get<int64_t>(left), std::get<int64_t>(right));
-    case TypeId::kDouble:
+    case engine::Storage::kFloat:
       return CompareDoubles(std::get<double>(left), std::get<double>(right));
-    case TypeId::kVector:
+    case engine::Storage::kFloats:
       return CompareVectors(std::get<std::vector<float>>(left),
                             std::get<std::vector<float>>(right));
+    case engine::Storage::kBytes:
+      break;
+  }
+  const auto& a = std::get<std::string>(left);
+  const auto& b = std::get<std::string>(right);
+  switch (id) {
+    case TypeId::kNumeric:
+      return Sign(OrderedNumeric(left).compare(OrderedNumeric(right)));
+    case TypeId::kChar:
+      return Sign(WithoutPadding(a).compare(WithoutPadding(b)));
+    case TypeId::kInterval:
+      return CompareIntervals(DecodeInterval(a), DecodeInterval(b));
+    case TypeId::kBit:
+    case TypeId::kVarbit:
+      return CompareBits(a, b);
+    case TypeId::kSparsevec:
+      return CompareSparse(DecodeSparse(a), DecodeSparse(b));
+    case TypeId::kJsonb:
+      return a == b ? 0 : CompareJsonText(a, b);
     default:
-      return std::get<std::string>(left).compare(std::get<std::string>(right));
+      return Sign(a.compare(b));
   }
 }
 
@@ -268,16 +386,25 @@ void AppendIdentity(TypeId id, const Value& value, std::string* out) {
     return;
   }
   out->push_back('\1');
-  switch (id) {
-    case TypeId::kBoolean:
+  if (IsArray(id)) {
+    const TypeId element = ElementOf(id);
+    const engine::Array array = LoadArray(element, value);
+    PutVarint64(out, array.dimensions.size());
+    for (const engine::ArrayDimension& dimension : array.dimensions) {
+      PutFixed32(out, static_cast<uint32_t>(dimension.length));
+      PutFixed32(out, static_cast<uint32_t>(dimension.lower));
+    }
+    for (const Value& one : array.elements) AppendIdentity(element, one, out);
+    return;
+  }
+  switch (engine::StorageOf(id)) {
+    case engine::Storage::kBoolean:
       out->push_back(std::get<bool>(value) ? '\1' : '\0');
       return;
-    case TypeId::kInteger:
-    case TypeId::kBigint:
-    case TypeId::kTimestamptz:
+    case engine::Storage::kInteger:
       PutFixed64(out, static_cast<uint64_t>(std::get<int64_t>(value)));
       return;
-    case TypeId::kDouble: {
+    case engine::Storage::kFloat: {
       double number = std::get<double>(value);
       if (std::isnan(number)) number = std::nan("");
       if (number == 0) number = 0;  // -0 is 0
@@ -286,7 +413,7 @@ void AppendIdentity(TypeId id, const Value& value, std::string* out) {
       PutFixed64(out, bits);
       return;
     }
-    case TypeId::kVector: {
+    case engine::Storage::kFloats: {
       const auto& vector = std::get<std::vector<float>>(value);
       PutVarint64(out, vector.size());
       for (float element : vector) {
@@ -297,8 +424,31 @@ void AppendIdentity(TypeId id, const Value& value, std::string* out) {
       }
       return;
     }
+    case engine::Storage::kBytes:
+      break;
+  }
+  const auto& bytes = std::get<std::string>(value);
+  switch (id) {
+    case TypeId::kNumeric:
+      PutLengthPrefixed(out, OrderedNumeric(value));
+      return;
+    case TypeId::kChar:
+      PutLengthPrefixed(out, WithoutPadding(bytes));
+      return;
+    case TypeId::kInterval: {
+      const Interval interval = DecodeInterval(bytes);
+      const Wide span =
+          (static_cast<Wide>(interval.months) * 30 + interval.days) * kDayMicros + interval.micros;
+      PutFixed64(out, static_cast<uint64_t>(span));
+      PutFixed64(out, static_cast<uint64_t>(span >> 64));
+      return;
+    }
+    case TypeId::kJsonb:
+      // 1.0 and 1.00 are one number.
+      PutLengthPrefixed(out, JsonIdentity(bytes));
+      return;
     default:
-      PutLengthPrefixed(out, std::get<std::string>(value));
+      PutLengthPrefixed(out, bytes);
   }
 }
 

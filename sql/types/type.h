@@ -32,10 +32,47 @@ inline constexpr Type kTimestamptzType{TypeId::kTimestamptz, 0};
 inline constexpr Type kByteaType{TypeId::kBytea, 0};
 inline constexpr Type kJsonbType{TypeId::kJsonb, 0};
 inline constexpr Type kVectorType{TypeId::kVector, 0};
+inline constexpr Type kSmallintType{TypeId::kSmallint, 0};
+inline constexpr Type kRealType{TypeId::kReal, 0};
+inline constexpr Type kNumericType{TypeId::kNumeric, 0};
+inline constexpr Type kVarcharType{TypeId::kVarchar, 0};
+inline constexpr Type kCharType{TypeId::kChar, 0};
+inline constexpr Type kUuidType{TypeId::kUuid, 0};
+inline constexpr Type kDateType{TypeId::kDate, 0};
+inline constexpr Type kTimeType{TypeId::kTime, 0};
+inline constexpr Type kTimestampType{TypeId::kTimestamp, 0};
+inline constexpr Type kIntervalType{TypeId::kInterval, 0};
+inline constexpr Type kJsonType{TypeId::kJson, 0};
+inline constexpr Type kHalfvecType{TypeId::kHalfvec, 0};
+inline constexpr Type kSparsevecType{TypeId::kSparsevec, 0};
+inline constexpr Type kBitType{TypeId::kBit, 0};
+inline constexpr Type kVarbitType{TypeId::kVarbit, 0};
+inline constexpr Type kOidType{TypeId::kOid, 0};
+inline constexpr Type kNameType{TypeId::kName, 0};
+inline constexpr Type kInternalCharType{TypeId::kInternalChar, 0};
 
-inline bool IsNumeric(TypeId id) {
-  return id == TypeId::kInteger || id == TypeId::kBigint || id == TypeId::kDouble;
+using engine::ArrayOf;
+using engine::ElementOf;
+using engine::IsArray;
+
+inline bool IsInteger(TypeId id) {
+  return id == TypeId::kSmallint || id == TypeId::kInteger || id == TypeId::kBigint;
 }
+inline bool IsNumeric(TypeId id) {
+  return IsInteger(id) || id == TypeId::kReal || id == TypeId::kDouble || id == TypeId::kNumeric;
+}
+// Text of any kind: its values are strings of characters.
+inline bool IsString(TypeId id) {
+  return id == TypeId::kText || id == TypeId::kVarchar || id == TypeId::kChar ||
+         id == TypeId::kName;
+}
+// PostgreSQL's category: N, S, B, D, T, V, A, Z, U; X for unknown. Each has at most one preferred
+// type per use.
+char CategoryOf(TypeId id);
+bool IsPreferred(TypeId id);
+// Whether `=` and `<` exist.
+bool HasEquality(TypeId id);
+bool HasOrder(TypeId id);
 
 // "integer", "vector" (never with dimensions), "unknown": as PostgreSQL's messages name types.
 std::string BaseTypeName(TypeId id);
@@ -54,14 +91,16 @@ bool CanCast(TypeId from, TypeId to, CastContext context);
 // is not supported; with the position.
 absl::StatusOr<Type> ResolveType(const TypeName& name);
 
-// `value`, not null, of type `from`, as `to`: what a cast computes. Dimensions of `to` are checked.
-absl::StatusOr<Value> CastValue(const Type& from, const Type& to, const Value& value);
+// `value`, not null, of type `from`, as `to`: what a cast computes, the modifier included. A cast
+// that was written cuts strings to length, others raise 22001.
+absl::StatusOr<Value> CastValue(const Type& from, const Type& to, const Value& value,
+                                CastContext context = CastContext::kAssignment);
 
-// OK, or 22000 when a vector value does not have the dimensions of `type`.
-absl::Status CheckDimensions(const Type& type, const Value& value);
+// `value` of a type of this id, made to fit the modifier: rounded, padded, or refused (22000 for
+// the dimensions of a vector, 22001, 22003, 22026).
+absl::StatusOr<Value> ApplyModifier(const Type& type, Value value, CastContext context);
 
-// <0, 0 or >0 in the type's order; neither value is null. NaN equals NaN and sorts last. jsonb has
-// no order of its own here: its canonical text decides.
+// <0, 0 or >0 in the type's order; neither value is null. NaN equals NaN and sorts last.
 int CompareValues(TypeId id, const Value& left, const Value& right);
 
 // Appends bytes that are equal for two values of one type exactly when the values are not distinct.

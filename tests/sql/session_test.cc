@@ -2,7 +2,6 @@
 //         cancelling, limits; and no input breaks it.
 // Method: a database on a disk in memory; threads where conflicts and cancelling need them.
 #include "sql/session.h"
-#include "sql/wire_format.h"
 
 #include <atomic>
 #include <thread>
@@ -15,6 +14,7 @@
 #include "gtest/gtest.h"
 #include "sql/error.h"
 #include "sql/format.h"
+#include "sql/wire_format.h"
 
 namespace kyrodb::sql {
 namespace {

@@ -87,11 +87,14 @@ std::string Render(const engine::Type& type, const engine::Value& value, char le
     }
     if (const auto* truth = std::get_if<bool>(&value)) return *truth ? "1" : "0";
     // As C's atoi: the number that a text begins with, else 0.
-    if (type.id == engine::TypeId::kText) {
-      return absl::StrCat(std::strtoll(std::get<std::string>(value).c_str(), nullptr, 10));
+    if (type.id == engine::TypeId::kText || type.id == engine::TypeId::kNumeric) {
+      return absl::StrCat(std::strtoll(FormatValue(type, value).c_str(), nullptr, 10));
     }
   }
   if (letter == 'R') {
+    if (type.id == engine::TypeId::kNumeric) {
+      return absl::StrFormat("%.3f", std::strtod(FormatValue(type, value).c_str(), nullptr));
+    }
     if (const auto* number = std::get_if<double>(&value)) {
       return absl::StrFormat("%.3f", *number);
     }
