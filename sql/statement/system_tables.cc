@@ -71,7 +71,7 @@ absl::Status ScanStat(engine::Database* database, RowReceiver receive) {
   const auto counter = [&](const char* name, const char* help) {
     return Count(database->metrics().counter(name, help).value());
   };
-  const auto row = [&](const std::string& name, engine::ObjectId id) -> absl::Status {
+  const auto row = [&](const std::string& name, Value index, engine::ObjectId id) -> absl::Status {
     KYRO_ASSIGN_OR_RETURN(const engine::SpaceStatistics s, database->space_statistics(id));
     const double dead_percent = s.version_count == 0 ? 0.0
                                                      : 100.0 * static_cast<double>(s.dead_count) /
@@ -80,19 +80,25 @@ absl::Status ScanStat(engine::Database* database, RowReceiver receive) {
         s.value_bytes == 0
             ? 0.0
             : 100.0 * static_cast<double>(s.value_dead_bytes) / static_cast<double>(s.value_bytes);
-    return receive({Value(name), Count(s.run_count), Count(s.run_bytes), Count(s.version_count),
-                    Count(s.tombstone_count), Value(std::min(dead_percent, 100.0)),
-                    Count(s.value_file_count), Count(s.value_file_bytes), Value(value_dead_percent),
-                    Count(s.memtable_bytes), Count(s.model_bytes), Count(s.filter_bytes),
-                    Count(s.flush_count), Count(s.compaction_count), Count(s.compacted_bytes),
-                    counter("kyro_write_slowdowns_total", ""),
-                    counter("kyro_write_stalls_total", "")});
+    return receive(
+        {Value(name), std::move(index), Count(s.run_count), Count(s.run_bytes),
+         Count(s.version_count), Count(s.tombstone_count), Value(std::min(dead_percent, 100.0)),
+         Count(s.value_file_count), Count(s.value_file_bytes), Value(value_dead_percent),
+         Count(s.memtable_bytes), Count(s.model_bytes), Count(s.filter_bytes), Count(s.flush_count),
+         Count(s.compaction_count), Count(s.compacted_bytes),
+         counter("kyro_write_slowdowns_total", ""), counter("kyro_write_stalls_total", "")});
   };
-  KYRO_RETURN_IF_ERROR(row("kyro_catalog", engine::kCatalogSpace));
-  for (const auto& table : transaction->catalog()->tables()) {
+  KYRO_RETURN_IF_ERROR(row("kyro_catalog", Null{}, engine::kCatalogSpace));
+  const auto catalog = transaction->catalog();
+  for (const auto& table : catalog->tables()) {
     // Dropped by somebody else meanwhile.
-    const absl::Status status = row(table->name, table->id);
+    absl::Status status = row(table->name, Null{}, table->id);
     if (!absl::IsNotFound(status)) KYRO_RETURN_IF_ERROR(status);
+    for (const engine::IndexSchema& index : table->indexes) {
+      if (catalog->FindSpaceOwner(index.id) == nullptr) continue;  // it has no key space
+      status = row(table->name, Value(index.name), index.id);
+      if (!absl::IsNotFound(status)) KYRO_RETURN_IF_ERROR(status);
+    }
   }
   return absl::OkStatus();
 }
@@ -194,8 +200,10 @@ void AddSystemTables(engine::Database* database, VirtualTableRegistry* registry)
        {"model_segment_count", kBigintType},
        {"model_bound_width_max", kBigintType}},
       &ScanTables);
+  // Of each key space: those of tables, and those of indexes that have one.
   add("kyro_stat",
       {{"table_name", kTextType},
+       {"index_name", kTextType},
        {"run_count", kBigintType},
        {"run_bytes", kBigintType},
        {"version_count", kBigintType},
