@@ -55,6 +55,9 @@ struct Scope {
   // Named in errors about aggregates: "WHERE", "GROUP BY", "JOIN conditions"; empty: allowed.
   std::string clause;
   bool in_aggregate = false;
+  // Of a query's outputs: functions that give rows may stand here.
+  bool allows_sets = false;
+  std::optional<size_t> set_relation;  // that holds them
 };
 
 // Thread-safety:  one statement, one thread.
@@ -98,6 +101,13 @@ class Binder {
   absl::StatusOr<BoundPtr> BindCall(const FunctionExpression& call, Scope* scope);
   absl::StatusOr<BoundPtr> BindAggregate(const FunctionExpression& call, const std::string& name,
                                          Scope* scope);
+  // `element`: the type that a cast wants of the elements; unknown: theirs decides.
+  absl::StatusOr<BoundPtr> BindArray(const ArrayExpression& array, Scope* scope, TypeId element);
+  absl::StatusOr<BoundPtr> BindSubscript(const SubscriptExpression& subscript, Scope* scope);
+  // A set-returning function among a query's outputs becomes a relation of its own.
+  absl::StatusOr<BoundPtr> BindSetOutput(const FunctionExpression& call, Scope* scope);
+  // Adds one call in FROM to a relation.
+  absl::Status BindSetCall(const Expression& call, Scope* inner, BoundRelation* relation);
   absl::StatusOr<BoundPtr> BindSpecialValue(const SpecialValueExpression& value);
   absl::StatusOr<BoundPtr> BindCast(const CastExpression& cast, Scope* scope);
   absl::StatusOr<BoundPtr> BindCase(const CaseExpression& expression, Scope* scope);

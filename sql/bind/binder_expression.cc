@@ -11,6 +11,7 @@
 #include "sql/format.h"
 #include "sql/parse/deparse.h"
 #include "sql/types/decimal.h"
+#include "sql/types/interval.h"
 
 namespace kyrodb::sql {
 namespace {
@@ -192,11 +193,11 @@ absl::StatusOr<BoundPtr> Binder::Bind(const Expression& expression, Scope* scope
     case ExpressionKind::kQuantified:
       return BindQuantified(expression.As<QuantifiedExpression>(), scope);
     case ExpressionKind::kArray:
-      return NotSupported(at, "the array type");
+      return BindArray(expression.As<ArrayExpression>(), scope, kUnknownId);
     case ExpressionKind::kRow:
       return NotSupported(at, "a row as a value");
     case ExpressionKind::kSubscript:
-      return NotSupported(at, "a subscript");
+      return BindSubscript(expression.As<SubscriptExpression>(), scope);
     case ExpressionKind::kField:
       return NotSupported(at, "a field of a composite value");
     case ExpressionKind::kCollate: {
@@ -535,26 +536,24 @@ absl::StatusOr<BoundPtr> Binder::BindBoolean(const Expression& expression, Scope
 
 absl::StatusOr<BoundPtr> Binder::BindCast(const CastExpression& cast, Scope* scope) {
   KYRO_ASSIGN_OR_RETURN(const Type type, ResolveType(cast.type));
-  if (cast.operand->kind == ExpressionKind::kArray && type.id == TypeId::kVector) {
-    // ARRAY[…]::vector has all that a vector needs.
-    std::vector<float> elements;
-    for (const ExpressionPtr& element : cast.operand->As<ArrayExpression>().elements) {
-      KYRO_ASSIGN_OR_RETURN(BoundPtr bound, Bind(*element, scope));
-      KYRO_ASSIGN_OR_RETURN(bound, Coerce(std::move(bound), kDoubleType, CastContext::kImplicit));
-      if (bound->kind != BoundKind::kConstant) {
-        return NotSupported(element->position, "an array of anything but constants");
-      }
-      if (IsNull(bound->value)) {
-        return Error(sqlstate::kNullValueNotAllowed, 0, "array must not contain nulls");
-      }
-      elements.push_back(static_cast<float>(std::get<double>(bound->value)));
-    }
-    std::string text = FormatValue(kVectorType, Value(std::move(elements)));
-    absl::StatusOr<Value> value = ParseValue(type, text);
-    if (!value.ok()) return value.status();
-    return MakeConstant(type, *std::move(value), cast.position);
+  BoundPtr operand;
+  if (cast.operand->kind == ExpressionKind::kArray && IsArray(type.id)) {
+    // The elements are cast one by one, and may be missing.
+    KYRO_ASSIGN_OR_RETURN(
+        operand, BindArray(cast.operand->As<ArrayExpression>(), scope, ElementOf(type.id)));
+    return Coerce(std::move(operand), type, CastContext::kExplicit);
   }
-  KYRO_ASSIGN_OR_RETURN(BoundPtr operand, Bind(*cast.operand, scope));
+  if (type.id == TypeId::kInterval && !cast.type.interval_fields.empty()) {
+    // interval '1' day: the fields say what the number counts.
+    const auto* literal = cast.operand->If<LiteralExpression>();
+    if (literal == nullptr || literal->type != LiteralType::kString) {
+      return NotSupported(cast.position, "a cast to interval with fields");
+    }
+    absl::StatusOr<Interval> interval = ParseInterval(literal->text, cast.type.interval_fields);
+    if (!interval.ok()) return WithPosition(interval.status(), literal->position);
+    return MakeConstant(kIntervalType, EncodeInterval(*interval), cast.position);
+  }
+  KYRO_ASSIGN_OR_RETURN(operand, Bind(*cast.operand, scope));
   if (!CanCast(operand->type.id, type.id, CastContext::kExplicit)) {
     return Error(sqlstate::kCannotCoerce, cast.position,
                  absl::StrCat("cannot cast type ", BaseTypeName(operand->type.id), " to ",
@@ -646,7 +645,23 @@ absl::StatusOr<BoundPtr> Binder::BindCoalesce(const CoalesceExpression& expressi
 }
 
 absl::StatusOr<BoundPtr> Binder::BindLike(const LikeExpression& like, Scope* scope) {
-  if (like.type == LikeType::kSimilar) return NotSupported(like.position, "SIMILAR TO");
+  if (like.type == LikeType::kSimilar) {
+    std::vector<BoundPtr> pattern(1);
+    KYRO_ASSIGN_OR_RETURN(BoundPtr operand, Bind(*like.operand, scope));
+    KYRO_ASSIGN_OR_RETURN(pattern[0], Bind(*like.pattern, scope));
+    std::vector<TypeId> types = {pattern[0]->type.id};
+    if (like.escape != nullptr) {
+      KYRO_ASSIGN_OR_RETURN(BoundPtr escape, Bind(*like.escape, scope));
+      types.push_back(escape->type.id);
+      pattern.push_back(std::move(escape));
+    }
+    KYRO_ASSIGN_OR_RETURN(const ScalarFunction* function,
+                          ResolveFunction("similar_to_escape", types, like.position));
+    std::vector<BoundPtr> arguments(2);
+    arguments[0] = std::move(operand);
+    KYRO_ASSIGN_OR_RETURN(arguments[1], MakeCall(function, std::move(pattern), like.position));
+    return BindOperator(like.negated ? "!~" : "~", {}, std::move(arguments), like.position);
+  }
   BoundPtr bound = Make(BoundKind::kLike, kBooleanType, like.position);
   bound->negated = like.negated;
   bound->ignore_case = like.type == LikeType::kIlike;

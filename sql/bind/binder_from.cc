@@ -5,6 +5,7 @@
 #include "engine/base/status.h"
 #include "sql/bind/binder.h"
 #include "sql/error.h"
+#include "sql/functions/set_function.h"
 #include "sql/parse/deparse.h"
 
 namespace kyrodb::sql {
@@ -109,42 +110,20 @@ absl::StatusOr<BoundRelation> Binder::BindNamedTable(const NamedTable& table, Sc
 
 absl::StatusOr<BoundRelation> Binder::BindFunctionTable(const FunctionTable& table, Scope* scope,
                                                         Scope* outer) {
-  const Position at = table.position;
-  if (table.with_ordinality) return NotSupported(at, "WITH ORDINALITY");
   const auto* call = table.call->If<FunctionExpression>();
-  if (call == nullptr) return NotSupported(at, "this expression in FROM");
-  const std::string& name = call->name.last();
-  if (name != "generate_series") {
-    if (FunctionRegistry::Get().FindScalar(name).empty() && name != "unnest") {
-      return Error(sqlstate::kUndefinedFunction, call->position,
-                   absl::StrCat("function ", name, "() does not exist"));
-    }
-    return NotSupported(call->position, absl::StrCat("function ", name, " in FROM"));
-  }
-  if (call->arguments.size() < 2 || call->arguments.size() > 3) {
-    return Error(sqlstate::kUndefinedFunction, call->position,
-                 "function generate_series does not exist with these arguments");
-  }
+  const std::string name = call != nullptr ? call->name.last() : OutputName(*table.call);
   BoundRelation relation;
-  relation.kind = RelationKind::kSeries;
-  relation.alias = name;
   // First as if it did not look to its left; with the left side in sight when that fails.
   absl::Status status;
   for (const bool lateral : {false, true}) {
-    relation.arguments.clear();
+    relation = BoundRelation();
+    relation.kind = RelationKind::kFunction;
+    relation.alias = name;
     relation.lateral = lateral;
     // Inside, level 0 is nobody's; so level 1 is the row to the left, or the query around.
     Scope inner;
     inner.parent = lateral ? scope : outer;
-    status = absl::OkStatus();
-    for (const FunctionArgument& argument : call->arguments) {
-      absl::StatusOr<BoundPtr> bound = Bind(*argument.value, &inner);
-      if (!bound.ok()) {
-        status = bound.status();
-        break;
-      }
-      relation.arguments.push_back(*std::move(bound));
-    }
+    status = BindSetCall(*table.call, &inner, &relation);
     if (status.ok() || scope->relations.empty() ||
         (SqlStateOf(status) != sqlstate::kUndefinedColumn &&
          SqlStateOf(status) != sqlstate::kUndefinedTable)) {
@@ -152,20 +131,18 @@ absl::StatusOr<BoundRelation> Binder::BindFunctionTable(const FunctionTable& tab
     }
   }
   KYRO_RETURN_IF_ERROR(status);
-  Type type = kIntegerType;
-  for (const BoundPtr& argument : relation.arguments) {
-    const TypeId id = argument->type.id;
-    if (id == TypeId::kBigint) type = kBigintType;
-    if (id != TypeId::kInteger && id != TypeId::kBigint && id != kUnknownId) {
-      return NotSupported(argument->position,
-                          absl::StrCat("generate_series of type ", BaseTypeName(id)));
-    }
+  const SetFunction* function = relation.calls[0].function;
+  // A function of one column without a name of its own: its alias names the column too.
+  if (relation.columns.size() == 1 && !table.alias.name.name.empty() &&
+      (function == nullptr || function->columns[0].name.empty())) {
+    relation.columns[0].name = table.alias.name.name;
   }
-  for (BoundPtr& argument : relation.arguments) {
-    KYRO_ASSIGN_OR_RETURN(argument, Coerce(std::move(argument), type, CastContext::kImplicit));
+  if (table.with_ordinality) {
+    relation.with_ordinality = true;
+    relation.columns.push_back({"ordinality", kBigintType});
+  } else if (name == "generate_series" && IsInteger(relation.columns[0].type.id)) {
+    relation.kind = RelationKind::kSeries;
   }
-  // A function of one column: its alias names the column too.
-  relation.columns.push_back({table.alias.name.name.empty() ? name : table.alias.name.name, type});
   return relation;
 }
 

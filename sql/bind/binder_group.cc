@@ -40,6 +40,7 @@ void VisitQuery(BoundQuery* query, uint32_t depth,
     for (BoundAggregate& aggregate : select.aggregates) {
       for (BoundPtr& e : aggregate.arguments) walk(&e, depth);
       walk(&aggregate.filter, depth);
+      for (BoundPtr& e : aggregate.order_keys) walk(&e, depth);
     }
     for (BoundPtr& e : select.group_keys) walk(&e, depth);
     walk(&select.having, depth);

@@ -84,6 +84,7 @@ std::string OutputName(const Expression& expression) {
     case ExpressionKind::kSubquery: {
       const auto& subquery = expression.As<SubqueryExpression>();
       if (subquery.type == SubqueryType::kExists) return "exists";
+      if (subquery.type == SubqueryType::kArray) return "array";
       if (subquery.type != SubqueryType::kScalar) return "?column?";
       const QueryBody* body = subquery.query->body.get();
       if (body->kind != QueryBodyKind::kSelect) {
@@ -94,6 +95,10 @@ std::string OutputName(const Expression& expression) {
       if (!items[0].alias.name.empty()) return items[0].alias.name;
       return OutputName(*items[0].expression);
     }
+    case ExpressionKind::kArray:
+      return "array";
+    case ExpressionKind::kSubscript:
+      return OutputName(*expression.As<SubscriptExpression>().operand);
     case ExpressionKind::kCollate:
       return OutputName(*expression.As<CollateExpression>().operand);
     default:
@@ -415,8 +420,10 @@ absl::Status Binder::BindSelect(const SelectBody& body, const Query* around, Sco
     scope.clause = "";
     select.where.push_back(std::move(where));
   }
+  scope.allows_sets = true;
   KYRO_RETURN_IF_ERROR(
       BindSelectItems(body.items, &scope, &select.outputs, &query->columns, wanted));
+  scope.allows_sets = false;
 
   // GROUP BY may name outputs, so it comes after them.
   for (const GroupingElement& element : body.group_by) {

@@ -10,12 +10,22 @@
 
 #include "engine/schema.h"
 #include "sql/bind/expression.h"
+#include "sql/functions/set_function.h"
 #include "sql/session.h"
 #include "sql/virtual_table.h"
 
 namespace kyrodb::sql {
 
-enum class RelationKind { kTable, kVirtual, kSeries, kSubquery };
+enum class RelationKind { kTable, kVirtual, kSeries, kFunction, kSubquery };
+
+// One call of a function in FROM. Several calls of one relation run side by side, the shorter ones
+// filled up with nulls.
+struct SetCall {
+  const SetFunction* function = nullptr;  // null: one row with the value of its only argument
+  size_t argument_begin = 0;              // among the relation's
+  size_t argument_count = 0;
+  size_t column_count = 1;
+};
 
 // One entry of FROM. Its columns lie in slots [slot_begin, slot_begin + columns.size()) of the row.
 struct BoundRelation {
@@ -25,7 +35,9 @@ struct BoundRelation {
   uint32_t slot_begin = 0;
   std::shared_ptr<const engine::TableSchema> table;
   std::shared_ptr<const VirtualTable> virtual_table;
-  std::vector<BoundPtr> arguments;  // of generate_series
+  std::vector<BoundPtr> arguments;  // of functions
+  std::vector<SetCall> calls;
+  bool with_ordinality = false;  // the last column counts the rows
   std::shared_ptr<BoundQuery> query;
   // Which columns anything reads; the others are not decoded.
   std::vector<bool> used;
@@ -44,11 +56,21 @@ struct BoundFrom {
   BoundPtr condition;  // null: none
 };
 
+struct SortKey {
+  uint32_t slot = 0;  // of the output row
+  Type type;
+  bool descending = false;
+  bool nulls_first = false;
+};
+
 struct BoundAggregate {
   const AggregateFunction* function = nullptr;
   std::vector<BoundPtr> arguments;
   bool distinct = false;
   BoundPtr filter;
+  // The order in which the values come; slots of the keys number `order_keys`.
+  std::vector<BoundPtr> order_keys;
+  std::vector<SortKey> order_by;
   std::string text;  // for EXPLAIN
 };
 
@@ -71,13 +93,6 @@ struct BoundSetOperation {
   bool all = false;
   std::shared_ptr<BoundQuery> left;
   std::shared_ptr<BoundQuery> right;
-};
-
-struct SortKey {
-  uint32_t slot = 0;  // of the output row
-  Type type;
-  bool descending = false;
-  bool nulls_first = false;
 };
 
 // Exactly one of `select`, `set_operation` and `values` is there.

@@ -17,7 +17,27 @@ std::string JoinArguments(const BoundExpression& expression, size_t first,
   return out;
 }
 
+// Arrays are written as they were.
+std::string InternalToSql(const BoundExpression& e) {
+  if (e.function->name == "array construction") {
+    return absl::StrCat("ARRAY[", JoinArguments(e, 0, ", "), "]");
+  }
+  std::string out = ToSql(*e.arguments[0]);
+  if (e.function->name == "array subscript") {
+    return absl::StrCat(out, "[", JoinArguments(e, 1, "]["), "]");
+  }
+  const auto bound = [&e](size_t i) {
+    const BoundExpression& at = *e.arguments[i];
+    return at.kind == BoundKind::kConstant && IsNull(at.value) ? std::string() : ToSql(at);
+  };
+  for (size_t i = 1; i + 1 < e.arguments.size(); i += 2) {
+    absl::StrAppend(&out, "[", bound(i), ":", bound(i + 1), "]");
+  }
+  return out;
+}
+
 std::string CallToSql(const BoundExpression& e) {
+  if (e.function->is_internal) return InternalToSql(e);
   if (!e.function->is_operator) {
     return absl::StrCat(e.function->name, "(", JoinArguments(e, 0, ", "), ")");
   }
@@ -66,6 +86,7 @@ BoundPtr Clone(const BoundExpression& e) {
   copy->ignore_case = e.ignore_case;
   copy->has_operand = e.has_operand;
   copy->is_all = e.is_all;
+  copy->over_array = e.over_array;
   copy->correlated = e.correlated;
   copy->explicit_cast = e.explicit_cast;
   copy->name = e.name;
@@ -80,8 +101,9 @@ bool SameExpression(const BoundExpression& a, const BoundExpression& b) {
   if (a.kind != b.kind || a.type != b.type || a.slot != b.slot || a.level != b.level ||
       a.function != b.function || a.test != b.test || a.subquery_type != b.subquery_type ||
       a.negated != b.negated || a.symmetric != b.symmetric || a.ignore_case != b.ignore_case ||
-      a.has_operand != b.has_operand || a.is_all != b.is_all || a.query != b.query ||
-      a.arguments.size() != b.arguments.size() || a.value.index() != b.value.index() ||
+      a.has_operand != b.has_operand || a.is_all != b.is_all || a.over_array != b.over_array ||
+      a.query != b.query || a.arguments.size() != b.arguments.size() ||
+      a.value.index() != b.value.index() ||
       (a.kind == BoundKind::kConstant && !(a.value == b.value))) {
     return false;
   }

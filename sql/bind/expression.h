@@ -67,6 +67,7 @@ struct BoundExpression {
   bool ignore_case = false;
   bool has_operand = false;
   bool is_all = false;
+  bool over_array = false;  // of ANY and ALL: argument 1 is an array instead of items
   bool correlated = false;  // of a subquery: it names a column of an enclosing query
   bool explicit_cast = false;
   std::string name;  // of a column: as messages name it, "docs.id"

@@ -1,4 +1,6 @@
 // Groups by hash, or makes one group of everything.
+#include <algorithm>
+
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "engine/base/status.h"
@@ -52,7 +54,9 @@ class Aggregate : public Operator {
       Group& group = groups_[next_++];
       Row& row = batch->Append(plan_.width);
       size_t slot = 0;
-      for (State& state : group.states) {
+      for (size_t a = 0; a < group.states.size(); ++a) {
+        State& state = group.states[a];
+        if (!state.rows.empty()) KYRO_RETURN_IF_ERROR(FeedInOrder(plan_.aggregates[a], &state));
         if (!state.accumulator->Finish(context_.evaluation.functions, &row[slot++])) {
           return context_.evaluation.functions.error;
         }
@@ -67,6 +71,7 @@ class Aggregate : public Operator {
     std::unique_ptr<Accumulator> accumulator;
     absl::flat_hash_set<std::string> seen;  // for DISTINCT
     uint64_t bytes = 0;
+    std::vector<Row> rows;  // of an aggregate with ORDER BY: its keys, then its arguments
   };
   struct Group {
     Row keys;
@@ -98,18 +103,24 @@ class Aggregate : public Operator {
         if (keep == nullptr) return context_.evaluation.functions.error;
         if (IsNull(*keep) || !AsBool(keep)) continue;
       }
-      Value scratches[2];
-      const Value* arguments[2];
+      const size_t count = aggregate.arguments.size();
+      Value inline_scratches[2];
+      const Value* inline_arguments[2];
+      std::vector<Value> more_scratches(count > 2 ? count : 0);
+      std::vector<const Value*> more_arguments(count > 2 ? count : 0);
+      Value* scratches = count > 2 ? more_scratches.data() : inline_scratches;
+      const Value** arguments = count > 2 ? more_arguments.data() : inline_arguments;
       bool null = false;
       for (size_t i = 0; i < aggregate.arguments.size(); ++i) {
         arguments[i] = Evaluate(*aggregate.arguments[i], row, context_.evaluation, &scratches[i]);
         if (arguments[i] == nullptr) return context_.evaluation.functions.error;
         // Only the first argument's nulls leave a row out; a null separator is empty.
-        if (IsNull(*arguments[i])) {
+        if (IsNull(*arguments[i]) && !aggregate.function->takes_nulls) {
           if (i == 0) {
             null = true;
             break;
           }
+          if (!aggregate.function->null_is_empty) continue;
           scratches[i] = std::string();
           arguments[i] = &scratches[i];
         }
@@ -122,6 +133,17 @@ class Aggregate : public Operator {
         if (!state.seen.insert(std::move(identity)).second) continue;
         KYRO_RETURN_IF_ERROR(context_.Charge(bytes));
       }
+      if (!aggregate.order_keys.empty()) {
+        Row kept;
+        for (const BoundPtr& key : aggregate.order_keys) {
+          KYRO_ASSIGN_OR_RETURN(Value value, EvaluateToValue(*key, row, context_.evaluation));
+          kept.push_back(std::move(value));
+        }
+        for (size_t i = 0; i < count; ++i) kept.push_back(*arguments[i]);
+        KYRO_RETURN_IF_ERROR(context_.Charge(RowBytes(kept)));
+        state.rows.push_back(std::move(kept));
+        continue;
+      }
       if (!state.accumulator->Add(context_.evaluation.functions,
                                   Arguments(arguments, aggregate.arguments.size()))) {
         return context_.evaluation.functions.error;
@@ -132,6 +154,32 @@ class Aggregate : public Operator {
         state.bytes = bytes;
       }
     }
+    return absl::OkStatus();
+  }
+
+  absl::Status FeedInOrder(const BoundAggregate& aggregate, State* state) {
+    std::stable_sort(state->rows.begin(), state->rows.end(), [&](const Row& x, const Row& y) {
+      for (const SortKey& key : aggregate.order_by) {
+        const Value& a = x[key.slot];
+        const Value& b = y[key.slot];
+        if (IsNull(a) || IsNull(b)) {
+          if (IsNull(a) == IsNull(b)) continue;
+          return IsNull(a) == key.nulls_first;
+        }
+        const int order = CompareValues(key.type.id, a, b);
+        if (order != 0) return key.descending ? order > 0 : order < 0;
+      }
+      return false;
+    });
+    const size_t first = aggregate.order_keys.size();
+    std::vector<const Value*> arguments(aggregate.arguments.size());
+    for (const Row& row : state->rows) {
+      for (size_t i = 0; i < arguments.size(); ++i) arguments[i] = &row[first + i];
+      if (!state->accumulator->Add(context_.evaluation.functions, arguments)) {
+        return context_.evaluation.functions.error;
+      }
+    }
+    state->rows.clear();
     return absl::OkStatus();
   }
 

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/status.h"
+#include "sql/types/array_text.h"
 
 namespace kyrodb::sql {
 namespace {
@@ -224,8 +225,40 @@ const Value* EvaluateExtreme(const BoundExpression& e, const Value* row, Evaluat
   return scratch;
 }
 
+// x op ANY|ALL (array).
+const Value* EvaluateOverArray(const BoundExpression& e, const Value* row,
+                               EvaluationContext& context, Value* scratch) {
+  std::array<Value, 2> scratches;
+  std::array<const Value*, 2> values;
+  for (size_t i = 0; i < 2; ++i) {
+    values[i] = Evaluate(*e.arguments[i], row, context, &scratches[i]);
+    if (values[i] == nullptr) return nullptr;
+  }
+  if (IsNull(*values[1])) return SetTruth(Truth::kUnknown, false, scratch);
+  const TypeId element = ElementOf(e.arguments[1]->type.id);
+  const engine::Array array = LoadArray(element, *values[1]);
+  const std::array<Type, 2> types = {e.arguments[0]->type, Type{element, 0}};
+  bool unknown = false;
+  for (const Value& item : array.elements) {
+    if (IsNull(*values[0]) || IsNull(item)) {
+      unknown = true;
+      continue;
+    }
+    const std::array<const Value*, 2> pair = {values[0], &item};
+    Value result;
+    context.functions.argument_types = types.data();
+    if (!e.function->implementation(context.functions, pair, &result)) return nullptr;
+    if (!IsNull(result) && std::get<bool>(result) != e.is_all) {
+      return SetTruth(e.is_all ? Truth::kFalse : Truth::kTrue, false, scratch);
+    }
+  }
+  if (unknown) return SetTruth(Truth::kUnknown, false, scratch);
+  return SetTruth(e.is_all ? Truth::kTrue : Truth::kFalse, false, scratch);
+}
+
 const Value* EvaluateAnyAll(const BoundExpression& e, const Value* row, EvaluationContext& context,
                             Value* scratch) {
+  if (e.over_array) return EvaluateOverArray(e, row, context, scratch);
   std::array<Value, 2> scratches;
   std::array<const Value*, 2> values;
   values[0] = Evaluate(*e.arguments[0], row, context, &scratches[0]);
@@ -239,6 +272,8 @@ const Value* EvaluateAnyAll(const BoundExpression& e, const Value* row, Evaluati
       continue;
     }
     Value result;
+    const std::array<Type, 2> types = {e.arguments[0]->type, e.arguments[i]->type};
+    context.functions.argument_types = types.data();
     if (!e.function->implementation(context.functions, values, &result)) return nullptr;
     if (std::get<bool>(result) != e.is_all) {
       return SetTruth(e.is_all ? Truth::kFalse : Truth::kTrue, false, scratch);

@@ -46,6 +46,7 @@ OperatorPtr Make(const PlanNode& plan, ExecutionContext& context) {
     case PlanKind::kValues:
     case PlanKind::kVirtualScan:
     case PlanKind::kSeries:
+    case PlanKind::kFunctionScan:
     case PlanKind::kSubqueryScan:
       return MakeSource(plan, context);
     case PlanKind::kFilter:

@@ -1,5 +1,5 @@
-// Where rows come from other than tables: nothing, VALUES, virtual tables, generate_series,
-// subqueries in FROM.
+// Where rows come from other than tables: nothing, VALUES, virtual tables, functions, subqueries in
+// FROM.
 #include <algorithm>
 
 #include "engine/base/status.h"
@@ -144,6 +144,75 @@ class Series : public Operator {
   bool done_ = false;
 };
 
+class FunctionScan : public Operator {
+ public:
+  FunctionScan(const PlanNode& plan, ExecutionContext& context) : plan_(plan), context_(context) {}
+  ~FunctionScan() override { context_.Release(charged_); }
+  absl::Status Open() override {
+    for (const SetCall& call : plan_.set_calls) {
+      results_.emplace_back();
+      KYRO_RETURN_IF_ERROR(Run(call, &results_.back()));
+      count_ = std::max(count_, results_.back().size());
+      uint64_t bytes = 0;
+      for (const Row& row : results_.back()) bytes += RowBytes(row);
+      KYRO_RETURN_IF_ERROR(context_.Charge(bytes));
+      charged_ += bytes;
+    }
+    return absl::OkStatus();
+  }
+  absl::StatusOr<bool> Next(Batch* batch) override {
+    while (!batch->full() && next_ < count_) {
+      Row& row = batch->Append(plan_.width);
+      uint32_t slot = plan_.slot_begin;
+      for (size_t c = 0; c < results_.size(); ++c) {
+        if (next_ < results_[c].size()) {
+          Row& from = results_[c][next_];
+          std::move(from.begin(), from.end(), row.begin() + slot);
+        }
+        slot += static_cast<uint32_t>(plan_.set_calls[c].column_count);
+      }
+      ++next_;
+      if (plan_.with_ordinality) row[slot] = static_cast<int64_t>(next_);
+      KYRO_ASSIGN_OR_RETURN(const bool holds,
+                            Holds(plan_.conditions, row.data(), context_.evaluation));
+      if (!holds) batch->DropLast();
+      if (next_ % kBatchRows == 0) KYRO_RETURN_IF_ERROR(context_.CheckInterrupts());
+    }
+    return batch->size > 0;
+  }
+
+ private:
+  absl::Status Run(const SetCall& call, std::vector<Row>* rows) {
+    std::vector<Value> values(call.argument_count);
+    std::vector<const Value*> pointers;
+    std::vector<Type> types;
+    bool any_null = false;
+    for (size_t i = 0; i < values.size(); ++i) {
+      const BoundExpression& argument = *plan_.expressions[call.argument_begin + i];
+      KYRO_ASSIGN_OR_RETURN(values[i], EvaluateToValue(argument, nullptr, context_.evaluation));
+      any_null = any_null || IsNull(values[i]);
+      pointers.push_back(&values[i]);
+      types.push_back(argument.type);
+    }
+    if (call.function == nullptr) {
+      rows->push_back({std::move(values[0])});
+      return absl::OkStatus();
+    }
+    if (any_null && call.function->strict) return absl::OkStatus();
+    FunctionContext& functions = context_.evaluation.functions;
+    functions.argument_types = types.data();
+    if (!call.function->implementation(functions, pointers, rows)) return functions.error;
+    return absl::OkStatus();
+  }
+
+  const PlanNode& plan_;
+  ExecutionContext& context_;
+  std::vector<std::vector<Row>> results_;
+  size_t count_ = 0;
+  size_t next_ = 0;
+  uint64_t charged_ = 0;
+};
+
 class SubqueryScan : public Operator {
  public:
   SubqueryScan(const PlanNode& plan, ExecutionContext& context)
@@ -183,6 +252,8 @@ OperatorPtr MakeSource(const PlanNode& plan, ExecutionContext& context) {
       return std::make_unique<VirtualScan>(plan, context);
     case PlanKind::kSeries:
       return std::make_unique<Series>(plan, context);
+    case PlanKind::kFunctionScan:
+      return std::make_unique<FunctionScan>(plan, context);
     case PlanKind::kSubqueryScan:
       return std::make_unique<SubqueryScan>(plan, context);
     default:

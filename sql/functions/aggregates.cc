@@ -264,6 +264,9 @@ void AddAggregates(std::vector<AggregateFunction>* out) {
   out->push_back({"count", {}, kBigintType, &Make<Count>});
   out->push_back({"count", {kAnyId}, kBigintType, &Make<Count>});
   AddNumericAggregates(out);
+  AddCollectingAggregates(out);
+  AddSketches(out);
+  AddVectorTypeAggregates(out);
   out->push_back({"sum", {TypeId::kReal}, kRealType, &Make<RealSum>});
   AddMoment<Moment::kSum>({"sum"}, out);
   AddMoment<Moment::kAverage>({"avg"}, out);
@@ -299,7 +302,11 @@ void AddAggregates(std::vector<AggregateFunction>* out) {
     out->push_back({name, {TypeId::kBoolean}, kBooleanType, &Make<Boolean<true>>});
   }
   out->push_back({"bool_or", {TypeId::kBoolean}, kBooleanType, &Make<Boolean<false>>});
-  out->push_back({"string_agg", {TypeId::kText, TypeId::kText}, kTextType, &Make<StringAggregate>});
+  out->push_back({.name = "string_agg",
+                  .parameters = {TypeId::kText, TypeId::kText},
+                  .result = kTextType,
+                  .create = &Make<StringAggregate>,
+                  .null_is_empty = true});
 }
 
 }  // namespace kyrodb::sql

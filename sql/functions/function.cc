@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "engine/base/status.h"
+#include "sql/functions/set_function.h"
 
 namespace kyrodb::sql {
 namespace {
@@ -24,6 +25,10 @@ TypeId ParameterAt(const Function& function, size_t index) {
 }
 
 bool TakesCount(const ScalarFunction& function, size_t count) {
+  if (function.variadic) return count + 1 >= function.parameters.size();
+  return count == function.parameters.size();
+}
+bool TakesCount(const SetFunction& function, size_t count) {
   if (function.variadic) return count + 1 >= function.parameters.size();
   return count == function.parameters.size();
 }
@@ -195,9 +200,15 @@ FunctionRegistry::FunctionRegistry() {
   AddNumeric(&scalars);
   AddComparisons(&scalars);
   AddText(&scalars);
+  AddRegex(&scalars);
+  AddArrays(&scalars);
+  AddBytes(&scalars);
+  AddFormat(&scalars);
   AddTime(&scalars);
   AddVectors(&scalars);
+  AddVectorTypes(&scalars);
   AddJson(&scalars);
+  AddJsonEdit(&scalars);
   AddSystem(&scalars);
   for (ScalarFunction& function : scalars) {
     function.wants_types = function.wants_types || function.name == "||" ||
@@ -272,6 +283,10 @@ absl::StatusOr<const ScalarFunction*> ResolveOperator(absl::string_view name,
           function.parameters[1] == known) {
         return &function;
       }
+      if (IsArray(known) && function.parameters.size() == 2 &&
+          function.parameters[0] == kAnyArrayId && function.parameters[1] == kAnyArrayId) {
+        return &function;
+      }
     }
   }
   const std::vector<const ScalarFunction*> found = Choose(functions, arguments);
@@ -290,6 +305,48 @@ absl::StatusOr<const ScalarFunction*> ResolveOperator(absl::string_view name,
             "explicit type cast."
           : "No operator matches the given name and argument types. You might need to add explicit "
             "type casts.");
+}
+
+namespace {
+
+const absl::flat_hash_map<std::string, std::vector<SetFunction>>& SetFunctions() {
+  static const auto* const kFunctions = [] {
+    std::vector<SetFunction> all;
+    AddSeriesFunctions(&all);
+    AddArraySetFunctions(&all);
+    AddJsonSetFunctions(&all);
+    AddTextSetFunctions(&all);
+    auto* functions = new absl::flat_hash_map<std::string, std::vector<SetFunction>>;
+    for (SetFunction& function : all) {
+      std::vector<SetFunction>& overloads = (*functions)[function.name];
+      overloads.push_back(std::move(function));
+    }
+    return functions;
+  }();
+  return *kFunctions;
+}
+
+}  // namespace
+
+std::span<const SetFunction> FindSetFunction(absl::string_view name) {
+  const auto found = SetFunctions().find(name);
+  if (found == SetFunctions().end()) return {};
+  return found->second;
+}
+
+absl::StatusOr<const SetFunction*> ResolveSetFunction(absl::string_view name,
+                                                      std::span<const TypeId> arguments,
+                                                      Position position) {
+  const std::vector<const SetFunction*> found = Choose(FindSetFunction(name), arguments);
+  if (found.size() == 1) return found[0];
+  return WithHint(
+      Error(found.empty() ? sqlstate::kUndefinedFunction : sqlstate::kAmbiguousFunction, position,
+            absl::StrCat("function ", name, "(", Signature(arguments), ") ",
+                         found.empty() ? "does not exist" : "is not unique")),
+      found.empty() ? "No function matches the given name and argument types. You might need to "
+                      "add explicit type casts."
+                    : "Could not choose a best candidate function. You might need to add explicit "
+                      "type casts.");
 }
 
 absl::StatusOr<const AggregateFunction*> ResolveAggregate(absl::string_view name,

@@ -105,7 +105,8 @@ struct AggregateFunction {
   std::unique_ptr<Accumulator> (*create)() = nullptr;
   // Instead of `create` where the types of the arguments matter.
   std::unique_ptr<Accumulator> (*create_typed)(std::span<const Type> arguments) = nullptr;
-  bool takes_nulls = false;  // of the first argument, too
+  bool takes_nulls = false;  // of every argument; else rows with a null first argument are left out
+  bool null_is_empty = false;  // a later argument that is null becomes empty text
   // Called as f(direct arguments) WITHIN GROUP (ORDER BY x): `parameters` are x, then the others.
   bool is_ordered_set = false;
   bool variadic = false;
@@ -158,12 +159,21 @@ void AddArithmetic(std::vector<ScalarFunction>* out);
 void AddNumeric(std::vector<ScalarFunction>* out);
 void AddComparisons(std::vector<ScalarFunction>* out);
 void AddText(std::vector<ScalarFunction>* out);
+void AddRegex(std::vector<ScalarFunction>* out);
+void AddArrays(std::vector<ScalarFunction>* out);
+void AddBytes(std::vector<ScalarFunction>* out);
+void AddFormat(std::vector<ScalarFunction>* out);
 void AddTime(std::vector<ScalarFunction>* out);
 void AddVectors(std::vector<ScalarFunction>* out);
+void AddVectorTypes(std::vector<ScalarFunction>* out);
 void AddJson(std::vector<ScalarFunction>* out);
+void AddJsonEdit(std::vector<ScalarFunction>* out);
 void AddSystem(std::vector<ScalarFunction>* out);
 void AddAggregates(std::vector<AggregateFunction>* out);
 void AddNumericAggregates(std::vector<AggregateFunction>* out);
+void AddCollectingAggregates(std::vector<AggregateFunction>* out);
+void AddSketches(std::vector<AggregateFunction>* out);
+void AddVectorTypeAggregates(std::vector<AggregateFunction>* out);
 
 // How implementations read their arguments.
 inline bool AsBool(const Value* value) { return *std::get_if<bool>(value); }

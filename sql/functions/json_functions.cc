@@ -4,7 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "sql/format.h"
 #include "sql/functions/function.h"
-#include "sql/types/json.h"
+#include "sql/types/json_build.h"
 
 namespace kyrodb::sql {
 namespace {
@@ -79,50 +79,6 @@ bool HasKey(FunctionContext& context, Arguments a, Value* result) {
   found = found || (json->kind == Json::Kind::kString && json->text == key);
   *result = found;
   return true;
-}
-
-Json ToJson(const Type& type, const Value& value) {
-  Json json;
-  if (IsNull(value)) return json;
-  switch (type.id) {
-    case TypeId::kBoolean:
-      json.kind = Json::Kind::kBoolean;
-      json.boolean = std::get<bool>(value);
-      return json;
-    case TypeId::kSmallint:
-    case TypeId::kInteger:
-    case TypeId::kBigint:
-      json.kind = Json::Kind::kNumber;
-      json.text = FormatValue(type, value);
-      return json;
-    case TypeId::kReal:
-    case TypeId::kDouble:
-    case TypeId::kNumeric:
-    case TypeId::kJson:
-    case TypeId::kJsonb:
-    case TypeId::kVector:
-    case TypeId::kHalfvec: {
-      // A vector's text is a JSON array already; NaN and infinity are no JSON and stay strings.
-      absl::StatusOr<Json> parsed = ParseJson(FormatValue(type, value));
-      if (parsed.ok()) return *std::move(parsed);
-      break;
-    }
-    case TypeId::kTimestamptz: {
-      json.kind = Json::Kind::kString;
-      json.text = FormatValue(type, value);
-      // ISO 8601 with T and minutes in the zone.
-      if (const size_t blank = json.text.find(' '); blank == 10) json.text[blank] = 'T';
-      if (json.text.size() > 3 && json.text.compare(json.text.size() - 3, 3, "+00") == 0) {
-        json.text += ":00";
-      }
-      return json;
-    }
-    default:
-      break;
-  }
-  json.kind = Json::Kind::kString;
-  json.text = FormatValue(type, value);
-  return json;
 }
 
 std::string KeyText(const Type& type, const Value& value) {

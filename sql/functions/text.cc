@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
 #include "sql/format.h"
 #include "sql/functions/function.h"
@@ -338,7 +339,30 @@ bool Overlay(FunctionContext& context, Arguments a, Value* result) {
 bool Encode(FunctionContext& context, Arguments a, Value* result) {
   const std::string format = absl::AsciiStrToLower(AsText(a[1]));
   if (format == "hex") return SetText(context, absl::BytesToHexString(AsText(a[0])), result);
-  if (format == "base64") return SetText(context, absl::Base64Escape(AsText(a[0])), result);
+  if (format == "base64") {
+    // Lines of 76 characters, as PostgreSQL breaks them.
+    const std::string whole = absl::Base64Escape(AsText(a[0]));
+    std::string out;
+    for (size_t i = 0; i < whole.size(); i += 76) {
+      if (i > 0) out.push_back('\n');
+      out += whole.substr(i, 76);
+    }
+    return SetText(context, std::move(out), result);
+  }
+  if (format == "escape") {
+    std::string out;
+    for (const char c : AsText(a[0])) {
+      const auto byte = static_cast<unsigned char>(c);
+      if (byte == 0 || byte >= 0x80) {
+        absl::StrAppendFormat(&out, "\\%03o", byte);
+      } else if (c == '\\') {
+        out += "\\\\";
+      } else {
+        out.push_back(c);
+      }
+    }
+    return SetText(context, std::move(out), result);
+  }
   return context.Fail(sqlstate::kInvalidParameterValue,
                       absl::StrCat("unrecognized encoding: \"", AsText(a[1]), "\""));
 }
@@ -353,10 +377,19 @@ bool Decode(FunctionContext& context, Arguments a, Value* result) {
   }
   if (format == "base64") {
     std::string out;
-    if (!absl::Base64Unescape(AsText(a[0]), &out)) {
+    std::string packed = AsText(a[0]);
+    std::erase_if(packed,
+                  [](char c) { return absl::ascii_isspace(static_cast<unsigned char>(c)); });
+    if (!absl::Base64Unescape(packed, &out)) {
       return context.Fail(sqlstate::kInvalidParameterValue, "invalid base64 data");
     }
     *result = std::move(out);
+    return true;
+  }
+  if (format == "escape") {
+    absl::StatusOr<Value> value = ParseValue(kByteaType, AsText(a[0]));
+    if (!value.ok()) return context.Fail(value.status());
+    *result = *std::move(value);
     return true;
   }
   return context.Fail(sqlstate::kInvalidParameterValue,
@@ -423,6 +456,22 @@ bool MatchLike(absl::string_view text, absl::string_view pattern, char escape, b
   if (p + 1 == pattern.size() && escape != 0 && pattern[p] == escape) *valid = false;
   return p == pattern.size();
 }
+
+namespace {
+
+template <bool ignore_case, bool negated>
+bool LikeOperator(FunctionContext& context, Arguments a, Value* result) {
+  bool valid = true;
+  const bool matched = MatchLike(AsText(a[0]), AsText(a[1]), '\\', ignore_case, &valid);
+  if (!valid) {
+    return context.Fail(sqlstate::kInvalidEscapeSequence,
+                        "LIKE pattern must not end with escape character");
+  }
+  *result = matched != negated;
+  return true;
+}
+
+}  // namespace
 
 void AddText(std::vector<ScalarFunction>* out) {
   constexpr TypeId kT = TypeId::kText;
@@ -516,10 +565,6 @@ void AddText(std::vector<ScalarFunction>* out) {
     *r = QuoteIdentifier(AsText(a[0]));
     return true;
   });
-  add({"quote_literal"}, {kT}, kTextType, [](FunctionContext&, Arguments a, Value* r) {
-    *r = QuoteLiteral(kTextType, *a[0]);
-    return true;
-  });
   add({"encode"}, {kB, kT}, kTextType, &Encode);
   add({"decode"}, {kT, kT}, kByteaType, &Decode);
 
@@ -542,6 +587,10 @@ void AddText(std::vector<ScalarFunction>* out) {
     *r = AsText(a[0]).compare(0, AsText(a[1]).size(), AsText(a[1])) == 0;
     return true;
   });
+  add_operator("~~", {kT, kT}, kBooleanType, &LikeOperator<false, false>);
+  add_operator("!~~", {kT, kT}, kBooleanType, &LikeOperator<false, true>);
+  add_operator("~~*", {kT, kT}, kBooleanType, &LikeOperator<true, false>);
+  add_operator("!~~*", {kT, kT}, kBooleanType, &LikeOperator<true, true>);
   out->push_back({.name = "concat",
                   .parameters = {kAnyId, kAnyId},
                   .result = kTextType,

@@ -21,6 +21,7 @@ enum class PlanKind {
   kNearest,  // a table by vector index, nearest first
   kVirtualScan,
   kSeries,        // generate_series
+  kFunctionScan,  // any other functions in FROM
   kSubqueryScan,  // child 0 at another place of the row
   kFilter,        // `conditions`
   kJoin,          // child 0 with child 1
@@ -94,6 +95,10 @@ struct PlanNode {
   BoundPtr query_vector;
   uint32_t distance_slot = 0;
   Type series_type;
+
+  // kFunctionScan: over `expressions`
+  std::vector<SetCall> set_calls;
+  bool with_ordinality = false;
 
   // kJoin: the slots that child 1 fills; equal pairs for hashing (expressions over the left and the
   // right row); whether child 1 must run again for each left row.

@@ -28,6 +28,7 @@ void CollectPlanSlots(const PlanNode& plan, uint32_t level, std::vector<bool>* s
   for (const BoundAggregate& aggregate : plan.aggregates) {
     each(aggregate.arguments, level);
     if (aggregate.filter != nullptr) CollectSlots(*aggregate.filter, level, slots);
+    for (const BoundPtr& key : aggregate.order_keys) CollectSlots(*key, level, slots);
   }
   for (size_t i = 0; i < plan.children.size(); ++i) {
     const bool inner = plan.kind == PlanKind::kJoin && plan.lateral && i == 1;

@@ -411,6 +411,16 @@ absl::StatusOr<std::shared_ptr<PlanNode>> Planner::PlanRelation(BoundSelect* sel
       node->series_type = relation.columns[0].type;
       node->estimated_rows = 1000;
       break;
+    case RelationKind::kFunction:
+      node = MakeNode(PlanKind::kFunctionScan,
+                      absl::StrCat("Function Scan on ", QuoteIdentifier(relation.alias)),
+                      select->width);
+      for (BoundPtr& argument : relation.arguments) KYRO_RETURN_IF_ERROR(Prepare(&argument));
+      node->expressions = std::move(relation.arguments);
+      node->set_calls = std::move(relation.calls);
+      node->with_ordinality = relation.with_ordinality;
+      node->estimated_rows = 100;
+      break;
     case RelationKind::kSubquery: {
       node = MakeNode(PlanKind::kSubqueryScan,
                       absl::StrCat("Subquery Scan on ", QuoteIdentifier(relation.alias)),
@@ -459,6 +469,7 @@ absl::StatusOr<std::shared_ptr<PlanNode>> Planner::PlanSelect(BoundQuery* query)
   for (BoundAggregate& aggregate : select.aggregates) {
     for (BoundPtr& e : aggregate.arguments) KYRO_RETURN_IF_ERROR(Prepare(&e));
     if (aggregate.filter != nullptr) KYRO_RETURN_IF_ERROR(Prepare(&aggregate.filter));
+    for (BoundPtr& key : aggregate.order_keys) KYRO_RETURN_IF_ERROR(Prepare(&key));
   }
   if (select.having != nullptr) KYRO_RETURN_IF_ERROR(Prepare(&select.having));
   std::vector<BoundPtr> conditions;

@@ -431,8 +431,8 @@ Interval Age(int64_t a, int64_t b) {
     --days;
   }
   while (days < 0) {
-    // Days are borrowed from the month of the earlier point; of a negative age from the later's.
-    const absl::CivilMonth month(negative ? later.day : earlier.day);
+    // Days are borrowed from the month of the earlier point.
+    const absl::CivilMonth month(earlier.day);
     days += absl::CivilDay(month + 1) - absl::CivilDay(month);
     --months;
   }
