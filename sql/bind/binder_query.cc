@@ -33,8 +33,15 @@ std::string OutputName(const Expression& expression) {
       return expression.As<FunctionExpression>().name.last();
     case ExpressionKind::kCast: {
       const auto& cast = expression.As<CastExpression>();
-      const std::string inner = OutputName(*cast.operand);
-      return inner == "?column?" ? CastName(cast.type) : inner;
+      // Names of casts and CASE are weak: the outermost type wins over them.
+      const Expression* operand = cast.operand.get();
+      while (operand->kind == ExpressionKind::kCast) {
+        operand = operand->As<CastExpression>().operand.get();
+      }
+      const std::string inner = OutputName(*operand);
+      const bool weak =
+          inner == "?column?" || (operand->kind == ExpressionKind::kCase && inner == "case");
+      return weak ? CastName(cast.type) : inner;
     }
     case ExpressionKind::kCase: {
       const auto& branch = expression.As<CaseExpression>();

@@ -270,7 +270,7 @@ bool Accumulate(FunctionContext& context, Arguments a, Value* result) {
   std::vector<double> state;
   const Vector& x = AsVector(a[1]);
   if (!LoadState(context, a[0], id == kV ? "vector_accum" : "halfvec_accum", &state)) return false;
-  if (state[0] == 0) {
+  if (state.size() == 1) {
     state.assign(x.size() + 1, 0);
   } else if (state.size() != x.size() + 1) {
     return context.Fail(sqlstate::kDataException,
@@ -290,6 +290,10 @@ bool Combine(FunctionContext& context, Arguments a, Value* result) {
   std::vector<double> x;
   std::vector<double> y;
   if (!LoadState(context, a[0], caller, &x) || !LoadState(context, a[1], caller, &y)) return false;
+  const size_t dimensions = std::max(x.size(), y.size()) - 1;
+  if (dimensions > engine::kVectorDimensionsMax) {
+    return context.Fail(CheckVectorDimensions(id, static_cast<int64_t>(dimensions)));
+  }
   if (x[0] == 0) return StoreState(y, result);
   if (y[0] == 0) return StoreState(x, result);
   if (x.size() != y.size()) {
