@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <optional>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
@@ -160,6 +161,49 @@ std::string FormatFloat(float value) {
                    : FormatRounded(static_cast<double>(value), 6 + extra);
 }
 
+namespace {
+
+bool IsNamedObject(TypeId id) {
+  return id == TypeId::kRegclass || id == TypeId::kRegtype || id == TypeId::kRegproc ||
+         id == TypeId::kRegnamespace;
+}
+
+// Objects have names where a session knows them.
+std::string FormatObject(TypeId id, int64_t number) {
+  if (number == 0) return "-";
+  if (const ObjectNames* const names = CurrentTextStyle().names; names != nullptr) {
+    const std::optional<std::string> name = names->Name(id, static_cast<uint32_t>(number));
+    if (name.has_value()) return *name;
+  }
+  return absl::StrCat(number);
+}
+
+absl::StatusOr<Value> ParseObject(TypeId id, absl::string_view text) {
+  if (text == "-") return Value(int64_t{0});
+  if (const ObjectNames* const names = CurrentTextStyle().names;
+      names != nullptr && !text.empty() &&
+      !absl::ascii_isdigit(static_cast<unsigned char>(text[0]))) {
+    const std::optional<uint32_t> found = names->Find(id, text);
+    if (found.has_value()) return Value(static_cast<int64_t>(*found));
+    if (id == TypeId::kRegclass) {
+      return Error(sqlstate::kUndefinedTable, 0,
+                   absl::StrCat("relation \"", text, "\" does not exist"));
+    }
+    if (id == TypeId::kRegnamespace) {
+      return Error("3F000", 0, absl::StrCat("schema \"", text, "\" does not exist"));
+    }
+    return Error(id == TypeId::kRegproc ? absl::string_view(sqlstate::kUndefinedFunction)
+                                        : sqlstate::kUndefinedObject,
+                 0,
+                 absl::StrCat(id == TypeId::kRegproc ? "function" : "type", " \"", text,
+                              "\" does not exist"));
+  }
+  KYRO_ASSIGN_OR_RETURN(const int64_t number, ParseIntegerText(text, "oid", INT32_MIN, UINT32_MAX));
+  return Value(int64_t{static_cast<uint32_t>(number)});
+}
+
+}  // namespace
+
 std::string FormatValue(const Type& type, const Value& value) {
   if (IsNull(value)) return "";
   if (IsArray(type.id)) {
@@ -174,6 +218,7 @@ std::string FormatValue(const Type& type, const Value& value) {
       if (type.id == TypeId::kTimestamp) return FormatTimestamp(number);
       if (type.id == TypeId::kDate) return FormatDate(number);
       if (type.id == TypeId::kTime) return FormatTime(number);
+      if (IsNamedObject(type.id)) return FormatObject(type.id, number);
       return absl::StrCat(number);
     }
     case engine::Storage::kFloat:
@@ -220,11 +265,12 @@ absl::StatusOr<Value> ParseValue(const Type& type, absl::string_view text) {
         return ToValue(ParseIntegerText(text, "integer", INT32_MIN, INT32_MAX));
       case TypeId::kBigint:
         return ToValue(ParseIntegerText(text, "bigint", INT64_MIN, INT64_MAX));
-      case TypeId::kOid:
       case TypeId::kRegclass:
       case TypeId::kRegtype:
       case TypeId::kRegproc:
-      case TypeId::kRegnamespace: {
+      case TypeId::kRegnamespace:
+        return ParseObject(type.id, text);
+      case TypeId::kOid: {
         KYRO_ASSIGN_OR_RETURN(const int64_t number,
                               ParseIntegerText(text, "oid", INT32_MIN, UINT32_MAX));
         return Value(int64_t{static_cast<uint32_t>(number)});

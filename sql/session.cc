@@ -176,7 +176,17 @@ Session::Impl::Impl(engine::Database* database, SessionOptions options)
       settings_(&database->knobs(), static_cast<int64_t>(options_.statement_memory_bytes_max >> 10),
                 options_.statement_timeout_ms),
       random_(options_.seed),
-      mailbox_(options_.on_notification) {
+      mailbox_(options_.on_notification),
+      names_([this] {
+        return transaction_ == nullptr ? std::shared_ptr<const engine::Catalog>()
+                                       : transaction_->catalog();
+      }),
+      show_setting_([this](absl::string_view name, std::string* value) {
+        absl::StatusOr<std::string> shown = settings_.Show(name, 0);
+        if (!shown.ok()) return false;
+        *value = *std::move(shown);
+        return true;
+      }) {
   AddSystemTables(database_, &own_tables_);
 }
 
@@ -321,6 +331,7 @@ const TextStyle* Session::Impl::RefreshStyle() {
     style_version_ = settings_.version();
   }
   style_.transaction_micros = transaction_micros_;
+  style_.names = &names_;
   return &style_;
 }
 
@@ -529,6 +540,10 @@ void Session::Impl::Prepare(const ParsedStatement& parsed, std::span<const Param
   functions.embedder = &database_->embedder();
   functions.database_name = options_.database_name;
   functions.user_name = options_.user_name;
+  functions.catalog = run->bind.catalog.get();
+  functions.database = database_;
+  functions.process_id = options_.process_id;
+  functions.setting = &show_setting_;
   context.evaluation.subqueries = &context;
   context.transaction = transaction_.get();
   context.database = database_;
@@ -539,6 +554,14 @@ void Session::Impl::Prepare(const ParsedStatement& parsed, std::span<const Param
     context.deadline_nanos = database_->clock().SteadyNanos() + timeout * 1000000;
   }
   context.statistics = &statistics_;
+  context.settings = [this] {
+    std::vector<ScanContext::Setting> settings;
+    for (Settings::Entry& entry : settings_.List()) {
+      settings.push_back(
+          {std::move(entry.name), std::move(entry.value), std::move(entry.description)});
+    }
+    return settings;
+  };
   run->plan.row_count = [this](const engine::TableSchema& table) {
     const absl::StatusOr<engine::SpaceStatistics> statistics =
         database_->space_statistics(table.id);

@@ -6,7 +6,9 @@ namespace kyrodb::sql {
 
 absl::Status VirtualTableRegistry::Add(std::shared_ptr<const VirtualTable> table) {
   absl::MutexLock lock(&mutex_);
-  const std::string name(table->name());
+  const std::string name = table->schema().empty()
+                               ? std::string(table->name())
+                               : absl::StrCat(table->schema(), ".", table->name());
   if (!tables_.emplace(name, std::move(table)).second) {
     return absl::AlreadyExistsError(absl::StrCat("virtual table \"", name, "\" already exists"));
   }

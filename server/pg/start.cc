@@ -191,7 +191,8 @@ absl::Status Connection::Authenticate(const StartParameters& start, absl::Time d
   MessageWriter& writer = output_.writer();
   if (shared_->options.authentication == PgOptions::Authentication::kScramSha256) {
     bool known = false;
-    ScramExchange exchange(shared_->users.VerifierOf(start.user, &known), known);
+    ScramVerifier verifier = shared_->users.VerifierOf(start.user, &known);
+    ScramExchange exchange(std::move(verifier), known);
     writer.Begin('R');
     writer.Int32(10);  // AuthenticationSASL
     writer.Text(kMechanism);

@@ -1,9 +1,11 @@
 // FROM: tables, functions, subqueries, joins.
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "engine/base/status.h"
 #include "sql/bind/binder.h"
+#include "sql/catalog/catalog_table.h"
 #include "sql/error.h"
 #include "sql/functions/set_function.h"
 #include "sql/parse/deparse.h"
@@ -20,10 +22,24 @@ absl::Status NotSupported(Position position, absl::string_view what) {
                absl::StrCat(what, " is not supported yet"));
 }
 
+// A table of pg_catalog, which is found without its schema too, or of information_schema.
+std::shared_ptr<const VirtualTable> FindCatalogTable(const QualifiedName& name) {
+  if (name.parts.size() == 1) {
+    if (!absl::StartsWith(name.last(), "pg_")) return nullptr;
+    return SystemCatalog().Find(absl::StrCat("pg_catalog.", name.last()));
+  }
+  if (name.parts.size() != 2) return nullptr;
+  return SystemCatalog().Find(absl::StrCat(name.parts[0].name, ".", name.last()));
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const engine::TableSchema>> Binder::FindTable(
     const QualifiedName& name) {
+  if (FindCatalogTable(name) != nullptr && context_.catalog->FindTable(name.last()) == nullptr) {
+    return Error(sqlstate::kInsufficientPrivilege, name.position(),
+                 absl::StrCat("permission denied: \"", name.last(), "\" is a system catalog"));
+  }
   if (name.parts.size() > 1 && name.parts[0].name != "public") {
     return Error(name.parts.size() == 2 ? absl::string_view(sqlstate::kUndefinedTable)
                                         : sqlstate::kFeatureNotSupported,
@@ -101,6 +117,14 @@ absl::StatusOr<BoundRelation> Binder::BindNamedTable(const NamedTable& table, Sc
         return relation;
       }
     }
+  }
+  if (auto found = FindCatalogTable(name); found != nullptr) {
+    relation.kind = RelationKind::kVirtual;
+    for (const VirtualColumn& column : found->columns()) {
+      relation.columns.push_back({column.name, column.type});
+    }
+    relation.virtual_table = std::move(found);
+    return relation;
   }
   // Not there: this says so, with a hint.
   KYRO_RETURN_IF_ERROR(FindTable(name).status());

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -38,6 +39,7 @@ class ExecutionContext : public SubqueryRunner {
   const std::atomic<bool>* cancelled = nullptr;
   int64_t deadline_nanos = 0;  // of the steady clock; 0: none
   StatementStatistics* statistics = nullptr;
+  std::function<std::vector<ScanContext::Setting>()> settings;  // for pg_settings
   absl::flat_hash_map<const PlanNode*, NodeStatistics>* nodes = nullptr;
 
   // Accounts for memory that the statement keeps; 53200 beyond the limit.

@@ -54,7 +54,15 @@ class VirtualScan : public Operator {
       context_.statistics->access_path = "Virtual Scan";
     }
     const size_t columns = plan_.virtual_table->columns().size();
-    return plan_.virtual_table->Scan([&](Row taken) -> absl::Status {
+    ScanContext scan;
+    std::shared_ptr<const engine::Catalog> catalog;
+    if (context_.transaction != nullptr) catalog = context_.transaction->catalog();
+    scan.catalog = catalog.get();
+    scan.database = context_.database;
+    scan.database_name = context_.evaluation.functions.database_name;
+    scan.user_name = context_.evaluation.functions.user_name;
+    scan.settings = context_.settings;
+    return plan_.virtual_table->Scan(scan, [&](Row taken) -> absl::Status {
       if (taken.size() != columns) {
         return Error(sqlstate::kInternalError, 0, "a virtual table gave a row of the wrong width");
       }

@@ -210,6 +210,7 @@ FunctionRegistry::FunctionRegistry() {
   AddJson(&scalars);
   AddJsonEdit(&scalars);
   AddSystem(&scalars);
+  AddCatalogFunctions(&scalars);
   for (ScalarFunction& function : scalars) {
     function.wants_types = function.wants_types || function.name == "||" ||
                            std::any_of(function.parameters.begin(), function.parameters.end(),

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -16,6 +17,7 @@
 #include "absl/strings/string_view.h"
 #include "engine/base/clock.h"
 #include "engine/base/random.h"
+#include "engine/database.h"
 #include "engine/embedder.h"
 #include "engine/schema.h"
 #include "sql/error.h"
@@ -44,6 +46,12 @@ struct FunctionContext {
   const engine::Embedder* embedder = nullptr;
   absl::string_view database_name;
   absl::string_view user_name;
+  // For functions over the catalog; null where there is no statement.
+  const engine::Catalog* catalog = nullptr;
+  engine::Database* database = nullptr;
+  int32_t process_id = 0;
+  // Sets `value` to what SHOW says; false for an unknown name.
+  const std::function<bool(absl::string_view name, std::string* value)>* setting = nullptr;
   // The types of the arguments of the call that runs, for functions that take any type.
   const Type* argument_types = nullptr;
   Type result_type;
@@ -169,6 +177,7 @@ void AddVectorTypes(std::vector<ScalarFunction>* out);
 void AddJson(std::vector<ScalarFunction>* out);
 void AddJsonEdit(std::vector<ScalarFunction>* out);
 void AddSystem(std::vector<ScalarFunction>* out);
+void AddCatalogFunctions(std::vector<ScalarFunction>* out);  // sql/catalog
 void AddAggregates(std::vector<AggregateFunction>* out);
 void AddNumericAggregates(std::vector<AggregateFunction>* out);
 void AddCollectingAggregates(std::vector<AggregateFunction>* out);

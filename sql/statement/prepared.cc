@@ -207,10 +207,10 @@ absl::StatusOr<std::unique_ptr<Portal>> Session::Impl::OpenPortal(
 
 absl::StatusOr<bool> Session::Impl::RunPortal(Portal* portal, uint64_t rows_max,
                                               Completion completion, ResultSink* sink) {
-  const ScopedTextStyle style(RefreshStyle());
   cancelled_.store(false);
   running_.store(true);
   const auto finished = absl::MakeCleanup([this] { running_.store(false); });
+  const ScopedTextStyle style(RefreshStyle());
   absl::StatusOr<bool> done =
       RunPortalOnce(static_cast<PortalState*>(portal), rows_max, completion, sink);
   if (!done.ok()) FailTransaction();

@@ -23,6 +23,7 @@
 #include "engine/database.h"
 #include "engine/transaction.h"
 #include "sql/bind/binder.h"
+#include "sql/catalog/catalog_names.h"
 #include "sql/execute/context.h"
 #include "sql/execute/modify.h"
 #include "sql/execute/operator.h"
@@ -284,6 +285,8 @@ class Session::Impl {
   // For the commit.
   std::vector<ListenChange> to_listen_;
   std::vector<Notification> to_send_;
+  const CatalogNames names_;
+  const std::function<bool(absl::string_view name, std::string* value)> show_setting_;
   mutable StatementStatistics statistics_;
   PlanPtr last_plan_;
   std::atomic<bool> running_{false};

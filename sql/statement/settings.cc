@@ -217,7 +217,11 @@ absl::StatusOr<std::string> Check(const Definition& definition, const std::strin
       return text;
     }
     case Kind::kChoice: {
-      const std::string word = absl::AsciiStrToLower(text);
+      std::string word = absl::AsciiStrToLower(text);
+      // Of an encoding's name letters and digits count; asyncpg says 'utf-8' with its quotes.
+      if (definition.name == "client_encoding") {
+        word.erase(std::remove(word.begin(), word.end(), '\''), word.end());
+      }
       const std::vector<absl::string_view> choices = absl::StrSplit(definition.choices, '|');
       for (const absl::string_view choice : choices) {
         if (word == choice) {
