@@ -20,6 +20,7 @@
 #include "engine/base/random.h"
 #include "gtest/gtest.h"
 #include "sql/error.h"
+#include "sql/format.h"
 #include "sql/session.h"
 
 namespace kyrodb::sql {
@@ -84,7 +85,9 @@ std::vector<std::string> KyroRows(Session& session, const std::string& text) {
   std::vector<std::string> rows;
   for (const engine::Row& row : result->rows) {
     std::vector<std::string> values;
-    for (const engine::Value& value : row) {
+    for (size_t i = 0; i < row.size(); ++i) {
+      const engine::Value& value = row[i];
+      const engine::Type& type = result->columns[i].type;
       if (engine::IsNull(value)) {
         values.push_back("NULL");
       } else if (const auto* truth = std::get_if<bool>(&value)) {
@@ -93,6 +96,9 @@ std::vector<std::string> KyroRows(Session& session, const std::string& text) {
         values.push_back(absl::StrCat(*integer));
       } else if (const auto* real = std::get_if<double>(&value)) {
         values.push_back(Real(*real));
+      } else if (type.id == engine::TypeId::kNumeric) {
+        // SQLite has doubles where PostgreSQL has numeric.
+        values.push_back(Real(std::strtod(FormatValue(type, value).c_str(), nullptr)));
       } else {
         values.push_back(std::get<std::string>(value));
       }
