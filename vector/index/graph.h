@@ -123,6 +123,8 @@ class Graph {
 
   Visit Enter(const PreparedQuery& query, WalkState& state, int& level) const;
   Visit Descend(const PreparedQuery& query, Visit start, int level, WalkState& state) const;
+  uint32_t DescendRoughly(const PreparedQuery& query, uint32_t start, int level,
+                          WalkState& state) const;
   // Fills `state.beam`. With kRefine the walk compares walk rows and collects the base ranks of the
   // nodes it went through in `state.found`.
   template <bool kRefine>

@@ -28,7 +28,7 @@ constexpr uint64_t kLocalShareCount = 128;
 constexpr double kFilteredCandidates = 1.3;
 
 // How many candidates are ranked by their finest rows.
-size_t RescoreCount(size_t k) { return k + std::max<size_t>(k / 2, 8); }
+size_t RescoreCount(size_t k) { return k + std::max<size_t>(k / 4, 6); }
 
 bool NearerVisit(const Visit& a, const Visit& b) {
   return a.rank != b.rank ? a.rank < b.rank : a.node < b.node;

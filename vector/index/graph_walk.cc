@@ -32,15 +32,44 @@ inline void Prefetch(const void* address, size_t bytes) {
 Visit Graph::Descend(const PreparedQuery& query, Visit start, int level, WalkState& state) const {
   uint32_t links[kLinksMax];
   float ranks[kLinksMax];
+  const size_t first_bytes = std::min<size_t>(base_.stride(), 256);
   for (bool moved = true; moved;) {
     moved = false;
     const size_t count = CopyList(start.node, level, links);
+    for (size_t i = 0; i < count; ++i) Prefetch(base_.row(links[i]), first_bytes);
     ScoreBase(query, {links, count}, ranks);
     state.distance_count += count;
     for (size_t i = 0; i < count; ++i) {
       if (ranks[i] < start.rank) {
         start = {ranks[i], links[i]};
         moved = true;
+      }
+    }
+  }
+  return start;
+}
+
+// By walk rows: the ranks are rougher, and a way down need not be the best.
+uint32_t Graph::DescendRoughly(const PreparedQuery& query, uint32_t start, int level,
+                               WalkState& state) const {
+  uint32_t links[kLinksMax];
+  float ranks[kLinksMax];
+  float best;
+  ScoreWalk(query, {&start, 1}, &best);
+  best = Ordered(best);
+  for (; level > 0; --level) {
+    for (bool moved = true; moved;) {
+      moved = false;
+      const size_t count = CopyList(start, level, links);
+      for (size_t i = 0; i < count; ++i) Prefetch(walk_.row(links[i]), walk_.stride());
+      ScoreWalk(query, {links, count}, ranks);
+      state.distance_count += count;
+      for (size_t i = 0; i < count; ++i) {
+        if (ranks[i] < best) {
+          best = ranks[i];
+          start = links[i];
+          moved = true;
+        }
       }
     }
   }
@@ -82,6 +111,9 @@ void Graph::WalkLayer(const PreparedQuery& query, Visit start, int level, size_t
   uint64_t distance_count = 0;
   while (beam.HasNext()) {
     const Visit current = beam.TakeNext();
+    // Most likely the one after this.
+    if (beam.HasNext())
+      Prefetch(MutableList(beam.PeekNext(), level), list_capacity * sizeof(uint32_t));
     uint32_t* const list = MutableList(current.node, level);
     size_t count = 0;
     for (size_t i = 0; i < list_capacity; ++i) {
@@ -101,6 +133,7 @@ void Graph::WalkLayer(const PreparedQuery& query, Visit start, int level, size_t
       const float rank = Ordered(ranks[i]);
       if (beam.Accepts(rank)) beam.Insert(rank, fresh[i]);
     }
+    // What is gone through next, and its links, come while the rest of this step is done.
     if (beam.HasNext()) {
       const uint32_t next = beam.PeekNext();
       Prefetch(MutableList(next, level), list_capacity * sizeof(uint32_t));
@@ -125,13 +158,14 @@ void Graph::Walk(size_t ef, WalkState& state) const {
   int level = 0;
   Visit visit = Enter(state.query, state, level);
   if (visit.node == kNoNode) return;
-  for (; level > 0; --level) visit = Descend(state.query, visit, level, state);
   if (codec_.has_walk()) {
+    visit.node = DescendRoughly(state.query, visit.node, level, state);
     WalkLayer<true>(state.query, visit, 0, ef, state);
     std::sort(state.found.begin(), state.found.end(),
               [](const Visit& a, const Visit& b) { return a.rank < b.rank; });
     return;
   }
+  for (; level > 0; --level) visit = Descend(state.query, visit, level, state);
   WalkLayer<false>(state.query, visit, 0, ef, state);
   for (size_t i = 0; i < state.beam.size(); ++i) state.found.push_back(state.beam[i]);
 }
@@ -146,7 +180,11 @@ bool Graph::WalkFiltered(const FilteredWalk& filtered, WalkState& state) const {
   int level = 0;
   Visit start = Enter(state.query, state, level);
   if (start.node == kNoNode) return true;
-  for (; level > 0; --level) start = Descend(state.query, start, level, state);
+  if (codec_.has_walk()) {
+    start.node = DescendRoughly(state.query, start.node, level, state);
+  } else {
+    for (; level > 0; --level) start = Descend(state.query, start, level, state);
+  }
   ScoreWalk(state.query, {&start.node, 1}, &start.rank);
   visited.Insert(start.node);
   start.rank = Ordered(start.rank);

@@ -23,10 +23,10 @@ class Rotation {
   void Apply(float* values) const;
 
  private:
-  static constexpr size_t kRounds = 4;
   const size_t size_;
-  size_t block_ = 1;          // the largest power of two up to size_
-  std::vector<float> signs_;  // kRounds times size_: 1 or -1
+  size_t block_ = 1;  // the largest power of two up to size_
+  size_t rounds_ = 3;
+  std::vector<float> signs_;  // rounds_ times size_: 1 or -1
 };
 
 }  // namespace kyrodb::vector::index

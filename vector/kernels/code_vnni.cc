@@ -224,11 +224,67 @@ KYRO_TARGET SharedBits Shared(const uint8_t* a, const uint8_t* b, size_t bytes) 
   return {Sum64(both), Sum64(either)};
 }
 
-KYRO_TARGET void Hadamard(float* values, size_t size) { HadamardLoops(values, size); }
+// One stage within a register: each element becomes the sum with, or the difference to, its
+// partner.
+template <int kHalf>
+KYRO_INLINE __m512 Stage(__m512 v) {
+  __m512 partner;
+  __mmask16 minus;
+  if constexpr (kHalf == 1) {
+    partner = _mm512_maskz_permute_ps(0xFFFF, v, 0xB1);
+    minus = 0xAAAA;
+  } else if constexpr (kHalf == 2) {
+    partner = _mm512_maskz_permute_ps(0xFFFF, v, 0x4E);
+    minus = 0xCCCC;
+  } else if constexpr (kHalf == 4) {
+    partner = _mm512_maskz_shuffle_f32x4(0xFFFF, v, v, 0xB1);
+    minus = 0xF0F0;
+  } else {
+    partner = _mm512_maskz_shuffle_f32x4(0xFFFF, v, v, 0x4E);
+    minus = 0xFF00;
+  }
+  return _mm512_mask_sub_ps(_mm512_add_ps(partner, v), minus, partner, v);
+}
+
+KYRO_TARGET void Hadamard(float* values, size_t size) {
+  if (size < 16) return HadamardLoops(values, size);
+  const __m512 scale = _mm512_set1_ps(1 / std::sqrt(static_cast<float>(size)));
+  for (size_t i = 0; i < size; i += 16) {
+    const __m512 v = _mm512_mul_ps(_mm512_loadu_ps(values + i), scale);
+    _mm512_storeu_ps(values + i, Stage<8>(Stage<4>(Stage<2>(Stage<1>(v)))));
+  }
+  for (size_t half = 16; half < size; half *= 2) {
+    for (size_t begin = 0; begin < size; begin += 2 * half) {
+      for (size_t i = begin; i < begin + half; i += 16) {
+        const __m512 a = _mm512_loadu_ps(values + i), b = _mm512_loadu_ps(values + i + half);
+        _mm512_storeu_ps(values + i, _mm512_add_ps(a, b));
+        _mm512_storeu_ps(values + i + half, _mm512_sub_ps(a, b));
+      }
+    }
+  }
+}
+
+KYRO_INLINE __m512 WidenBytes(__m128i bytes) {
+  return _mm512_maskz_cvtepi32_ps(0xFFFF, _mm512_maskz_cvtepu8_epi32(0xFFFF, bytes));
+}
 
 KYRO_TARGET void Join(const uint8_t* high, const uint8_t* low, float step, size_t size,
                       float* values) {
-  JoinLoops(high, low, step, size, values);
+  if (low == nullptr) return JoinLoops(high, low, step, size, values);
+  const __m512 steps = _mm512_set1_ps(step), steps16 = _mm512_set1_ps(16 * step);
+  const __m512 center = _mm512_set1_ps(-2055.5f * step);
+  size_t i = 0;
+  for (; i + 16 <= size; i += 16) {
+    // Eight bytes become eight words, each with its two halves as bytes in their order.
+    const __m128i words =
+        _mm_cvtepu8_epi16(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(low + i / 2)));
+    const __m128i halves =
+        _mm_and_si128(_mm_or_si128(words, _mm_slli_epi16(words, 4)), _mm_set1_epi16(0x0F0F));
+    const __m512 fine = _mm512_fmadd_ps(WidenBytes(halves), steps, center);
+    const __m512 coarse = WidenBytes(_mm_loadu_si128(reinterpret_cast<const __m128i*>(high + i)));
+    _mm512_storeu_ps(values + i, _mm512_fmadd_ps(coarse, steps16, fine));
+  }
+  if (i < size) JoinLoops(high + i, low + i / 2, step, size - i, values + i);
 }
 
 }  // namespace
