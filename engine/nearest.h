@@ -38,6 +38,7 @@ struct NearestStatistics {
   uint64_t candidates = 0;    // rows looked at by the filter
   uint64_t filtered_out = 0;  // of those, refused by it
   uint64_t tail_scanned = 0;  // rows not in the graph yet, compared exactly
+  uint64_t ef = 0;            // effort of the last walk; 0 without one
   uint64_t widened = 0;       // how often the search was repeated with more candidates
 };
 

@@ -17,6 +17,32 @@ constexpr uint64_t kSchemaFormatVersion = 2;
 constexpr uint64_t kColumnCountMax = 1600;
 constexpr uint64_t kIndexCountMax = 256;
 
+// One number, from the lowest bit: metric (2 bits), quantization (3), rescore (2, exchanged so that
+// 0 is the default) and recall target (10). An index of plain floats has its metric's number, which
+// is all that was written before there were others.
+uint64_t PackVectorOptions(const IndexSchema& index) {
+  const uint64_t rescore =
+      static_cast<uint64_t>(index.rescore) ^ static_cast<uint64_t>(Rescore::kSq12);
+  return static_cast<uint64_t>(index.metric) | static_cast<uint64_t>(index.quantization) << 2 |
+         rescore << 5 | uint64_t{index.recall_target_permille} << 7;
+}
+
+bool UnpackVectorOptions(uint64_t packed, IndexSchema& index) {
+  const uint64_t metric = packed & 3, quantization = packed >> 2 & 7;
+  const uint64_t rescore = (packed >> 5 & 3) ^ static_cast<uint64_t>(Rescore::kSq12);
+  const uint64_t target = packed >> 7;
+  if (metric > static_cast<uint64_t>(Metric::kCosine) ||
+      quantization > static_cast<uint64_t>(Quantization::kRabitq) ||
+      rescore > static_cast<uint64_t>(Rescore::kF32) || target >= 1000) {
+    return false;
+  }
+  index.metric = static_cast<Metric>(metric);
+  index.quantization = static_cast<Quantization>(quantization);
+  index.rescore = static_cast<Rescore>(rescore);
+  index.recall_target_permille = static_cast<uint32_t>(target);
+  return true;
+}
+
 }  // namespace
 
 bool IsZOrderType(TypeId type) {
@@ -110,7 +136,7 @@ std::string EncodeSchema(const TableSchema& schema) {
     PutLengthPrefixed(&out, index.name);
     PutLengthPrefixed(&out, index.method);
     PutVarint64(&out, index.column);
-    PutVarint64(&out, static_cast<uint64_t>(index.metric));
+    PutVarint64(&out, PackVectorOptions(index));
     PutVarint64(&out, index.m);
     PutVarint64(&out, index.ef_construction);
     if (format < 2) continue;
@@ -162,14 +188,13 @@ absl::StatusOr<TableSchema> DecodeSchema(absl::string_view bytes) {
     index.name = std::string(reader.LengthPrefixed());
     index.method = std::string(reader.LengthPrefixed());
     index.column = static_cast<uint32_t>(reader.Varint64());
-    const uint64_t metric = reader.Varint64();
+    const uint64_t vector_options = reader.Varint64();
     index.m = static_cast<uint32_t>(reader.Varint64());
     index.ef_construction = static_cast<uint32_t>(reader.Varint64());
     if (!reader.ok() || index.column >= column_count ||
-        metric > static_cast<uint64_t>(Metric::kCosine)) {
+        !UnpackVectorOptions(vector_options, index)) {
       return damaged;
     }
-    index.metric = static_cast<Metric>(metric);
     const uint64_t indexed_count = format < 2 ? 0 : reader.Varint64();
     if (!reader.ok() || indexed_count > kZOrderColumnsMax ||
         index.is_zorder() != (indexed_count >= kZOrderColumnsMin)) {

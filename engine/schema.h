@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "engine/value.h"
+#include "vector/hnsw_index.h"
 #include "vector/metric.h"
 #include "wal/log.h"
 
@@ -18,6 +19,12 @@ namespace kyrodb::engine {
 
 using Lsn = wal::Lsn;
 using Metric = vector::Metric;
+using Quantization = vector::Quantization;
+using Rescore = vector::Rescore;
+using vector::ParseQuantization;
+using vector::ParseRescore;
+using vector::QuantizationName;
+using vector::RescoreName;
 
 // Numbers key spaces, tables and indexes from one sequence: a table's id is the id of the key
 // space of its rows. 0 is the catalog's own key space.
@@ -43,8 +50,12 @@ struct IndexSchema {
   std::string method = "hnsw";
   uint32_t column = 0;  // ordinal in the table; of zorder the first of `columns`
   Metric metric = Metric::kL2;
-  uint32_t m = 16;                     // edges of a node
-  uint32_t ef_construction = 64;       // candidates while building
+  uint32_t m = 16;                // edges of a node
+  uint32_t ef_construction = 64;  // candidates while building
+  Quantization quantization = Quantization::kNone;
+  Rescore rescore = Rescore::kSq12;
+  // Thousandths of the ten nearest that a search shall find; 0: the session's effort counts.
+  uint32_t recall_target_permille = 0;
   std::vector<uint32_t> columns = {};  // zorder: ordinals, the highest bit of a code first
 
   bool is_zorder() const { return method == "zorder"; }

@@ -109,6 +109,15 @@ class VectorIndex {
                                                const SearchParameters& parameters,
                                                SearchStatistics* statistics = nullptr) const;
 
+  // Measures how many of the ten nearest walks of different effort find: by searches near vectors
+  // of its own, drawn at random, against exact scans. Worth calling again when the index has grown
+  // by a half. Costs about a hundred scans; searches and writers go on.
+  virtual void Calibrate() {}
+  // The least effort (`SearchParameters::ef`) that found `recall` of the ten nearest when it was
+  // last measured, or the greatest that was tried; nullopt before. For more neighbours ask for as
+  // many more.
+  virtual std::optional<size_t> EffortFor(double /*recall*/) const { return std::nullopt; }
+
   // Labels in the index.
   virtual size_t size() const = 0;
   // Removed vectors that still take space (and, in a graph, time): rebuild the index when they are

@@ -152,6 +152,7 @@ absl::StatusOr<NearestAnswer> TransactionImpl::Nearest(const NearestRequest& req
         const IndexSearch found,
         ready.column->Search(request.query, wanted, request.ef_search, view_.snapshot));
     statistics.tail_scanned += found.tail_scanned;
+    statistics.ef = found.ef;
     for (const IndexCandidate& candidate : found.candidates) {
       if (!seen.insert(candidate.key).second) continue;
       if (own != nullptr && own->contains(candidate.key)) continue;

@@ -55,11 +55,13 @@ IndexedColumn::IndexedColumn(IndexSchema schema, uint32_t dimensions,
 
 absl::StatusOr<std::unique_ptr<IndexedColumn>> IndexedColumn::Create(const IndexSchema& schema,
                                                                      uint32_t dimensions) {
-  KYRO_ASSIGN_OR_RETURN(
-      std::unique_ptr<vector::VectorIndex> graph,
-      vector::CreateHnswIndex(
-          schema.metric, dimensions,
-          {.m = schema.m, .ef_construction = schema.ef_construction, .seed = schema.id}));
+  KYRO_ASSIGN_OR_RETURN(std::unique_ptr<vector::VectorIndex> graph,
+                        vector::CreateHnswIndex(schema.metric, dimensions,
+                                                {.m = schema.m,
+                                                 .ef_construction = schema.ef_construction,
+                                                 .seed = schema.id,
+                                                 .quantization = schema.quantization,
+                                                 .rescore = schema.rescore}));
   return std::unique_ptr<IndexedColumn>(new IndexedColumn(schema, dimensions, std::move(graph)));
 }
 
@@ -193,6 +195,11 @@ absl::StatusOr<uint64_t> IndexedColumn::Absorb(uint64_t count_max, Lsn oldest_sn
     if (label == kNoLabel) break;
     if (graph_->Contains(label)) KYRO_RETURN_IF_ERROR(graph_->Remove(label));
   }
+  if (schema_.recall_target_permille > 0 && tail_count() == 0 &&
+      graph_->size() > calibrated_size_ + calibrated_size_ / 2) {
+    graph_->Calibrate();
+    calibrated_size_ = graph_->size();
+  }
   return moved;
 }
 
@@ -207,10 +214,18 @@ absl::StatusOr<IndexSearch> IndexedColumn::Search(std::span<const float> query, 
     first_block = first_tail_block_;
     blocks.assign(tail_blocks_.begin(), tail_blocks_.end());
   }
+  if (schema_.recall_target_permille > 0) {
+    // Measured for ten neighbours.
+    const std::optional<size_t> measured =
+        graph_->EffortFor(static_cast<double>(schema_.recall_target_permille) / 1000);
+    if (measured.has_value()) ef = *measured + (k > 10 ? k - 10 : 0);
+  }
+  ef = std::max(k, ef);
   const VisibleFilter filter(*this, begin, snapshot);
   KYRO_ASSIGN_OR_RETURN(std::vector<vector::Neighbor> found,
-                        graph_->Search(query, {.k = k, .ef = std::max(k, ef), .filter = &filter}));
+                        graph_->Search(query, {.k = k, .ef = ef, .filter = &filter}));
   IndexSearch result;
+  result.ef = ef;
   for (uint64_t label = begin; label < end; ++label) {
     if (!Visible(label, snapshot)) continue;
     const float* floats = &blocks[label / kTailBlockEntries - first_block]

@@ -40,6 +40,7 @@ struct IndexCandidate {
 struct IndexSearch {
   std::vector<IndexCandidate> candidates;  // ascending by distance
   uint64_t tail_scanned = 0;
+  size_t ef = 0;  // the effort that it took
 };
 
 // What the header of a segment file says.
@@ -82,7 +83,8 @@ class IndexedColumn {
   // snapshot from `oldest_snapshot` on can see. Returns how many entries it moved.
   absl::StatusOr<uint64_t> Absorb(uint64_t count_max, Lsn oldest_snapshot);
 
-  // The `k` nearest entries visible at `snapshot`, fewer only when fewer are visible.
+  // The `k` nearest entries visible at `snapshot`, fewer only when fewer are visible. A recall
+  // target of the schema, once it was measured, takes the place of `ef`.
   absl::StatusOr<IndexSearch> Search(std::span<const float> query, size_t k, size_t ef,
                                      Lsn snapshot) const;
 
@@ -162,6 +164,8 @@ class IndexedColumn {
 
   // Held by Absorb and Save.
   mutable absl::Mutex graph_write_mutex_;
+  // Entries of the graph when its efforts were last measured.
+  uint64_t calibrated_size_ ABSL_GUARDED_BY(graph_write_mutex_) = 0;
 };
 
 }  // namespace kyrodb::engine

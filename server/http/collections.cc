@@ -65,7 +65,8 @@ void AppendCollection(std::string* out, const Host& host, const engine::TableSch
       out->push_back(']');
     } else {
       absl::StrAppend(out, ",\"metric\":\"", CollectionMetric(index.metric), "\",\"m\":", index.m,
-                      ",\"ef_construction\":", index.ef_construction);
+                      ",\"ef_construction\":", index.ef_construction, ",\"quantization\":\"",
+                      engine::QuantizationName(index.quantization), "\"");
     }
     const auto statistics = host.database().index_statistics(index.id);
     if (statistics.ok()) {

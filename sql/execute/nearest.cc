@@ -70,6 +70,15 @@ class Nearest : public Operator {
           absl::StrCat("Candidates: ", answer_.statistics.candidates,
                        "  Filtered Out: ", answer_.statistics.filtered_out, "  Tail Scanned: ",
                        answer_.statistics.tail_scanned, "  Widened: ", answer_.statistics.widened)};
+      if (answer_.statistics.ef > 0) {
+        std::string effort =
+            absl::StrCat("Quantization: ", engine::QuantizationName(plan_.index->quantization),
+                         "  Effort: ", answer_.statistics.ef);
+        if (plan_.index->recall_target_permille > 0) {
+          absl::StrAppend(&effort, " for recall ", plan_.index->recall_target_permille / 1000.0);
+        }
+        (*context_.nodes)[&plan_].notes.push_back(std::move(effort));
+      }
     }
     return absl::OkStatus();
   }

@@ -9,6 +9,7 @@
 #include "engine/key_codec.h"
 #include "sql/error.h"
 #include "sql/parse/deparse.h"
+#include "sql/statement/vector_options.h"
 
 namespace kyrodb::sql {
 namespace {
@@ -184,7 +185,10 @@ absl::StatusOr<engine::IndexSchema> MakeVectorIndex(const CreateIndexStatement& 
   if (type.dimensions == 0) {
     return Error(sqlstate::kDataException, element.position, "column does not have dimensions");
   }
+  index.quantization = kDefaultQuantization;
   for (const Option& option : statement.options) {
+    KYRO_ASSIGN_OR_RETURN(const bool taken, TakeVectorOption(option, index));
+    if (taken) continue;
     if (option.name.name == "m") {
       KYRO_ASSIGN_OR_RETURN(index.m, IntegerOption(option, 2, 100));
     } else if (option.name.name == "ef_construction") {

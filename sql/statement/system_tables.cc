@@ -133,7 +133,7 @@ absl::Status ScanIndexes(engine::Database* database, RowReceiver receive) {
             receive({Value(index.name), Value(int64_t{index.id}), Value(table->name),
                      Value(absl::StrJoin(columns, ", ")), Value(index.method), Value(), Value(),
                      Value(), Count(s.indexed_count), Count(s.tail_count), Count(s.dead_count),
-                     Count(s.memory_bytes)}));
+                     Count(s.memory_bytes), Value(), Value(), Value()}));
         continue;
       }
       const char* metric = index.metric == engine::Metric::kL2             ? "l2"
@@ -143,7 +143,11 @@ absl::Status ScanIndexes(engine::Database* database, RowReceiver receive) {
           {Value(index.name), Value(int64_t{index.id}), Value(table->name),
            Value(table->columns[index.column].name), Value(index.method), Value(metric),
            Value(int64_t{index.m}), Value(int64_t{index.ef_construction}), Count(s.indexed_count),
-           Count(s.tail_count), Count(s.dead_count), Count(s.memory_bytes)}));
+           Count(s.tail_count), Count(s.dead_count), Count(s.memory_bytes),
+           Value(std::string(engine::QuantizationName(index.quantization))),
+           Value(std::string(engine::RescoreName(index.rescore))),
+           index.recall_target_permille == 0 ? Value()
+                                             : Value(index.recall_target_permille / 1000.0)}));
     }
   }
   return absl::OkStatus();
@@ -245,7 +249,10 @@ void AddSystemTables(engine::Database* database, VirtualTableRegistry* registry)
        {"indexed_count", kBigintType},
        {"tail_count", kBigintType},
        {"dead_count", kBigintType},
-       {"memory_bytes", kBigintType}},
+       {"memory_bytes", kBigintType},
+       {"quantization", kTextType},
+       {"rescore", kTextType},
+       {"recall_target", kDoubleType}},
       &ScanIndexes);
   add("kyro_recovery",
       {{"created", kBooleanType},

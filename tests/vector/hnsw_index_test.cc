@@ -191,6 +191,35 @@ TEST_F(HnswIndexTest, EveryQuantizationReachesItsRecallOfEveryMetric) {
   }
 }
 
+TEST_F(HnswIndexTest, CalibrationPicksAnEffortThatReachesTheRecall) {
+  for (const Quantization quantization : {Quantization::kNone, Quantization::kSq8}) {
+    auto index = CreateHnswIndex(Metric::kL2, kDimensions, {.m = 8, .quantization = quantization});
+    ASSERT_TRUE(index.ok());
+    std::map<uint64_t, Floats> vectors;
+    for (uint64_t i = 0; i < 6000; ++i) {
+      vectors[i] = vectors_->at(i);
+      ASSERT_TRUE((*index)->Add(i, vectors[i]).ok());
+      if (i == 500) {
+        (*index)->Calibrate();  // nothing to measure yet
+        EXPECT_EQ((*index)->EffortFor(0.9), std::nullopt);
+      }
+    }
+    (*index)->Calibrate();
+    const size_t low = (*index)->EffortFor(0.80).value_or(0);
+    const size_t high = (*index)->EffortFor(0.98).value_or(0);
+    EXPECT_GE(low, 10u);
+    EXPECT_LT(low, high);
+    double recall = 0;
+    for (int q = 0; q < 60; ++q) {
+      const Floats query = clusters_->Next();
+      const auto found = (*index)->Search(query, {.k = 10, .ef = high});
+      ASSERT_TRUE(found.ok());
+      recall += Recall(*found, NearestByDefinition(Metric::kL2, vectors, query, 10)) / 60;
+    }
+    EXPECT_GE(recall, 0.96) << "at ef " << high;
+  }
+}
+
 TEST_F(HnswIndexTest, NamesOfOptionsAreReadAsTheyAreWritten) {
   for (int i = 0; i <= 4; ++i) {
     const auto quantization = static_cast<Quantization>(i);

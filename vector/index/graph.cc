@@ -88,8 +88,9 @@ void Graph::AllocateUpper(uint32_t node) {
   const int level = LevelOf(node);
   const uint32_t first = static_cast<uint32_t>(upper_count_);
   std::memcpy(upper_first_.row(node), &first, sizeof(first));
-  upper_count_ += static_cast<uint64_t>(level);
-  KYRO_CHECK(upper_count_ <= upper_capacity_);
+  const uint64_t count =
+      upper_count_.fetch_add(static_cast<uint64_t>(level)) + static_cast<uint64_t>(level);
+  KYRO_CHECK(count <= upper_capacity_);
   for (int l = 0; l <= level; ++l) StoreList(node, l, {});
 }
 

@@ -89,6 +89,10 @@ class Graph {
   // Ranks by the coarsest rows there are.
   void ScoreWalk(const PreparedQuery& query, std::span<const uint32_t> nodes, float* ranks) const;
   double Distance(PreparedQuery& query, uint32_t node) const;
+  void PrepareNear(uint32_t node, float radius, std::span<const float> noise,
+                   PreparedQuery& query) const {
+    codec_.PrepareNear(base_.row(node), rest_.row(node), radius, noise, query);
+  }
   void PrefetchRest(uint32_t node) const;
 
   // Saving and loading. Lists of `level` hold `ListCapacity` numbers, unused ones kNoNode.
@@ -147,7 +151,8 @@ class Graph {
   MappedRows walk_, base_, rest_, links_, states_;
   // First list of a node above the lowest layer, by number; lists of one node lie together.
   MappedRows upper_first_, upper_;
-  uint64_t upper_count_ = 0, upper_capacity_ = 0;
+  std::atomic<uint64_t> upper_count_{0};
+  uint64_t upper_capacity_ = 0;
 
   // Node and layer (high half) where walks begin; kNoNode when there is none.
   std::atomic<uint64_t> entry_{kNoNode};

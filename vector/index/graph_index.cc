@@ -41,7 +41,8 @@ size_t GraphIndex::memory_bytes() const {
   absl::ReaderMutexLock layout(&layout_mutex_);
   absl::ReaderMutexLock lock(&labels_mutex_);
   return sizeof(*this) + few_.capacity() * sizeof(float) + few_labels_.capacity() * 8 +
-         (graph_ == nullptr ? 0 : graph_->memory_bytes()) + labels_.size() * sizeof(uint64_t) +
+         (graph_ == nullptr ? 0
+                            : graph_->memory_bytes() + graph_->node_count() * sizeof(uint64_t)) +
          nodes_by_label_.capacity() * (sizeof(*nodes_by_label_.begin()) + 1) +
          without_direction_.size() * (64 + dimensions() * sizeof(float));
 }
@@ -190,10 +191,13 @@ absl::Status GraphIndex::AddMany(std::span<const uint64_t> labels, std::span<con
     }
     // Slots and rows in order, links in parallel.
     std::vector<uint32_t> nodes;
+    absl::Status status;
     for (size_t i = 0; i < labels.size(); ++i) {
       if (IsTaken(labels[i])) {
-        return absl::AlreadyExistsError(
+        // What was put before it is linked all the same.
+        status = absl::AlreadyExistsError(
             absl::StrFormat("label %d is in the index already", labels[i]));
+        break;
       }
       if (!graph_->codec().HasDirection(vector_of(i))) {
         absl::MutexLock lock(&labels_mutex_);
@@ -221,7 +225,7 @@ absl::Status GraphIndex::AddMany(std::span<const uint64_t> labels, std::span<con
     for (size_t t = 1; t < thread_count; ++t) threads.emplace_back(work);
     work();
     threads.clear();
-    return absl::OkStatus();
+    return status;
   } catch (const std::exception& error) {
     return absl::ResourceExhaustedError(absl::StrFormat("adding %d vectors of %d dimensions: %s",
                                                         labels.size(), width, error.what()));

@@ -40,6 +40,8 @@ class GraphIndex final : public VectorIndex {
   size_t removed_count() const override;
   size_t memory_bytes() const override;
   absl::Status Save(absl::FunctionRef<absl::Status(absl::string_view)> sink) const override;
+  void Calibrate() override;
+  std::optional<size_t> EffortFor(double recall) const override;
 
  private:
   // Borrows a WalkState for a scope.
@@ -107,6 +109,14 @@ class GraphIndex final : public VectorIndex {
   absl::flat_hash_map<uint64_t, uint32_t> nodes_by_label_ ABSL_GUARDED_BY(labels_mutex_);
   // Beside the graph, under kCosine: vectors whose squared length is zero, infinite or next to it.
   absl::btree_map<uint64_t, std::vector<float>> without_direction_ ABSL_GUARDED_BY(labels_mutex_);
+
+  // What `Calibrate` measured, by growing effort.
+  struct Measured {
+    size_t ef;
+    double recall;
+  };
+  mutable absl::Mutex measured_mutex_;
+  std::vector<Measured> measured_ ABSL_GUARDED_BY(measured_mutex_);
 
   mutable absl::Mutex states_mutex_;
   mutable std::vector<std::unique_ptr<WalkState>> states_ ABSL_GUARDED_BY(states_mutex_);

@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "vector/index/graph_index.h"
 #include "vector/index/nearest_set.h"
+#include "vector/index/nearest_visits.h"
 #include "vector/index/state_lease.h"
 
 namespace kyrodb::vector::index {
@@ -24,41 +25,13 @@ constexpr double kLookUpCost = 0.3;
 constexpr uint64_t kSampleSize = 256;
 // Nodes after which a filtered walk trusts the share that was accepted around the query.
 constexpr uint64_t kLocalShareCount = 128;
+// From this share of matching labels on, they are filtered after the walk.
+constexpr double kPostFilterShare = 0.8;
 // Candidates a filtered walk keeps for each neighbour wanted, besides its share of ef.
 constexpr double kFilteredCandidates = 1.3;
 
 // How many candidates are ranked by their finest rows.
 size_t RescoreCount(size_t k) { return k + std::max<size_t>(k / 4, 6); }
-
-bool NearerVisit(const Visit& a, const Visit& b) {
-  return a.rank != b.rank ? a.rank < b.rank : a.node < b.node;
-}
-
-// The `count` nearest visits offered.
-class NearestVisits {
- public:
-  NearestVisits(size_t count, std::vector<Visit>& heap) : count_(count), heap_(heap) {
-    heap_.clear();
-  }
-  void Offer(Visit visit) {
-    if (!(visit.rank < std::numeric_limits<float>::max())) {
-      visit.rank = std::numeric_limits<float>::max();
-    }
-    if (heap_.size() < count_) {
-      heap_.push_back(visit);
-      std::push_heap(heap_.begin(), heap_.end(), NearerVisit);
-    } else if (NearerVisit(visit, heap_.front())) {
-      std::pop_heap(heap_.begin(), heap_.end(), NearerVisit);
-      heap_.back() = visit;
-      std::push_heap(heap_.begin(), heap_.end(), NearerVisit);
-    }
-  }
-  void Sort() { std::sort_heap(heap_.begin(), heap_.end(), NearerVisit); }
-
- private:
-  const size_t count_;
-  std::vector<Visit>& heap_;
-};
 
 }  // namespace
 
@@ -198,6 +171,19 @@ std::vector<Neighbor> GraphIndex::SearchFiltered(const SearchParameters& paramet
   const double share = std::max(static_cast<double>(matches), 0.5) /
                        static_cast<double>(std::max<uint64_t>(node_count, 1));
   if (scan_cost <= walk_cost(share)) return ScanGraph(parameters, state, statistics);
+  if (share >= kPostFilterShare) {
+    // Nearly all match: walk as if all did, and drop what does not.
+    graph_->Walk(static_cast<size_t>(ef / share) + parameters.k / 8, state);
+    const size_t met = state.found.size();
+    std::erase_if(state.found, [&](const Visit& visit) {
+      const bool refused = !IsLive(visit.node) || !filter.Matches(LabelOf(visit.node));
+      statistics.filtered_count += refused;
+      return refused;
+    });
+    const bool as_expected = static_cast<double>(state.found.size()) >=
+                             kPostFilterShare * share * static_cast<double>(met);
+    if (as_expected && state.found.size() >= parameters.k) return RankFound(parameters.k, state);
+  }
 
   // The estimate may be wrong, or what matches may lie far from the query: a walk that has cost as
   // much as the scan would, or is sure to, gives up, so that both together cost twice the scan.

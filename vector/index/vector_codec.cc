@@ -338,13 +338,17 @@ void VectorCodec::Prepare(std::span<const float> vector, PreparedQuery& query) c
   }
   query.floats.resize(dimensions_);
   Transform(vector, true, query.floats.data());
-  query.offset = metric_ == Metric::kInnerProduct
-                     ? 0
-                     : BestKernels().dot(query.floats.data(), query.floats.data(), dimensions_);
   if (metric_ == Metric::kInnerProduct && !parameters_.mean.empty()) {
     query.mean_product =
         static_cast<double>(BestKernels().dot(vector.data(), parameters_.mean.data(), dimensions_));
   }
+  FinishQuery(query);
+}
+
+void VectorCodec::FinishQuery(PreparedQuery& query) const {
+  query.offset = metric_ == Metric::kInnerProduct
+                     ? 0
+                     : BestKernels().dot(query.floats.data(), query.floats.data(), dimensions_);
   if (quantization_ == Quantization::kF16) {
     query.base = {nullptr, query.floats.data(), dimensions_,
                   metric_ == Metric::kInnerProduct ? -1.0f : -2.0f, 0};
@@ -359,6 +363,43 @@ void VectorCodec::Prepare(std::span<const float> vector, PreparedQuery& query) c
         static_cast<int8_t>(ClampToInt(query.floats[i] * inverse + 128.5f, 1, 255) - 128);
   }
   PrepareCodes(query, largest / 127);
+}
+
+void VectorCodec::PrepareNear(const uint8_t* base, const uint8_t* rest, float radius,
+                              std::span<const float> noise, PreparedQuery& query) const {
+  std::vector<float> values(dimensions_);
+  if (exact_) {
+    // The floats themselves are at hand; under kCosine the radius counts in their length.
+    const float* const floats =
+        rest_is_floats_ ? reinterpret_cast<const float*>(rest) : FloatsOf(base);
+    float scale = radius;
+    if (metric_ == Metric::kCosine) {
+      scale *= std::sqrt(BestKernels().dot(floats, floats, dimensions_));
+    }
+    for (size_t i = 0; i < dimensions_; ++i) values[i] = floats[i] + scale * noise[i];
+    Prepare(values, query);
+    return;
+  }
+  Decode(base, rest, values.data());
+  query.floats.resize(dimensions_);
+  for (size_t i = 0; i < dimensions_; ++i) query.floats[i] = values[i] + radius * noise[i];
+  query.mean_product = 0;  // the same for all it is compared with
+  FinishQuery(query);
+}
+
+void VectorCodec::Decode(const uint8_t* base, const uint8_t* rest, float* values) const {
+  const float factor = LoadHeader(base).factor;
+  const uint8_t* const code = base + kCodeHeaderBytes;
+  if (quantization_ == Quantization::kF16) {
+    BestCodeKernels().from_half(reinterpret_cast<const uint16_t*>(code), dimensions_, values);
+    for (size_t i = 0; i < dimensions_; ++i) values[i] *= factor;
+  } else if (row_bytes_.rest != 0) {
+    float step;
+    std::memcpy(&step, rest, sizeof(step));
+    BestCodeKernels().join(code, rest + sizeof(step), step, dimensions_, values);
+  } else {
+    BestCodeKernels().join(code, nullptr, factor, dimensions_, values);
+  }
 }
 
 void VectorCodec::PrepareStored(const uint8_t* base, PreparedQuery& query) const {
@@ -397,18 +438,7 @@ double VectorCodec::Distance(PreparedQuery& query, const uint8_t* base, const ui
   }
   query.scratch.resize(dimensions_);
   float* const values = query.scratch.data();
-  const float factor = LoadHeader(base).factor;
-  if (quantization_ == Quantization::kF16) {
-    BestCodeKernels().from_half(reinterpret_cast<const uint16_t*>(base + kCodeHeaderBytes),
-                                dimensions_, values);
-    for (size_t i = 0; i < dimensions_; ++i) values[i] *= factor;
-  } else if (row_bytes_.rest != 0) {
-    float step;
-    std::memcpy(&step, rest, sizeof(step));
-    BestCodeKernels().join(base + kCodeHeaderBytes, rest + sizeof(step), step, dimensions_, values);
-  } else {
-    BestCodeKernels().join(base + kCodeHeaderBytes, nullptr, factor, dimensions_, values);
-  }
+  Decode(base, rest, values);
   if (metric_ == Metric::kInnerProduct) {
     return -(query.mean_product +
              static_cast<double>(kernels.dot(query.floats.data(), values, dimensions_)));

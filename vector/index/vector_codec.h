@@ -67,6 +67,9 @@ class VectorCodec {
 
   void Encode(std::span<const float> vector, uint8_t* walk, uint8_t* base, uint8_t* rest) const;
   void Prepare(std::span<const float> vector, PreparedQuery& query) const;
+  // A query at distance `radius` from a stored vector, in the direction of `noise` (of length one).
+  void PrepareNear(const uint8_t* base, const uint8_t* rest, float radius,
+                   std::span<const float> noise, PreparedQuery& query) const;
   // A stored vector as a query over base rows.
   void PrepareStored(const uint8_t* base, PreparedQuery& query) const;
 
@@ -79,7 +82,11 @@ class VectorCodec {
  private:
   // Centres and rotates into `out`; normalises under kCosine.
   void Transform(std::span<const float> vector, bool is_query, float* out) const;
+  // From `query.floats` on.
+  void FinishQuery(PreparedQuery& query) const;
   void PrepareCodes(PreparedQuery& query, float factor) const;
+  // What the rows hold, centred and rotated.
+  void Decode(const uint8_t* base, const uint8_t* rest, float* values) const;
   void EncodeWalk(const float* values, float squared_length, uint8_t* walk) const;
   void EncodeBytes(const float* values, float squared_length, uint8_t* base, uint8_t* rest) const;
 
