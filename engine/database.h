@@ -19,6 +19,7 @@
 #include "engine/bulk_loader.h"
 #include "engine/change_feed.h"
 #include "engine/embedder.h"
+#include "engine/row_expression.h"
 #include "engine/schema.h"
 #include "engine/transaction.h"
 
@@ -123,6 +124,16 @@ class Database {
 
   virtual std::unique_ptr<Transaction> Begin(
       IsolationLevel isolation = IsolationLevel::kSnapshot) = 0;
+
+  // Computes what indexes on expressions and partial ones need. It must outlive the database; a
+  // later one takes the place of an earlier one.
+  virtual void SetRowExpressionCompiler(const RowExpressionCompiler* compiler) = 0;
+
+  // Makes the entries of rows that were there before a btree index, in short transactions beside
+  // writers, until all have one. `AlreadyExists` when a unique index cannot be, `NotFound` when it
+  // is gone; `check` is asked now and then whether to go on.
+  virtual absl::Status BuildIndex(ObjectId table, ObjectId index,
+                                  const std::function<absl::Status()>& check) = 0;
 
   // `count` row ids that nobody else gets, ascending by one; returns the first.
   virtual absl::StatusOr<int64_t> AllocateRowIds(ObjectId table, uint64_t count) = 0;

@@ -4,12 +4,14 @@
 // 8, vector 4 bytes an element, halfvec 2, everything else the bytes of its value.
 //
 // Rationale: ends instead of lengths make one column reachable without walking the others, and a
-// null column costs four bytes and no branch. Columns keep their order, so a column added later
-// is simply absent from older rows.
+// null column costs four bytes and no branch. Columns keep their places (`TableSchema::storage`),
+// so a column added later is simply absent from older rows, and one that is dropped leaves a place
+// that is null in newer ones.
 #include "engine/row_codec.h"
 
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -199,30 +201,46 @@ absl::StatusOr<Value> TakeColumn(const ColumnSchema& column, absl::string_view b
 class RowView {
  public:
   static absl::StatusOr<RowView> Parse(const TableSchema& schema, absl::string_view bytes) {
+    KYRO_ASSIGN_OR_RETURN(const RowView view, ParseNewer(schema, bytes));
+    if (view.column_count_ > schema.StorageCount()) return Damaged(schema);
+    return view;
+  }
+  // Also of a row that has columns which are younger than `schema`.
+  static absl::StatusOr<RowView> ParseNewer(const TableSchema& schema, absl::string_view bytes) {
     RowView view;
     if (bytes.size() < kCountBytes) return Damaged(schema);
     view.column_count_ = static_cast<uint8_t>(bytes[0]) | (static_cast<uint8_t>(bytes[1]) << 8);
     const size_t bitmap_bytes = (view.column_count_ + 7) / 8;
     const size_t header_bytes = kCountBytes + bitmap_bytes + 4 * view.column_count_;
-    if (view.column_count_ > schema.columns.size() || bytes.size() < header_bytes) {
-      return Damaged(schema);
-    }
+    if (bytes.size() < header_bytes) return Damaged(schema);
     view.bitmap_ = bytes.data() + kCountBytes;
     view.ends_ = view.bitmap_ + bitmap_bytes;
     view.data_ = bytes.substr(header_bytes);
     return view;
   }
 
-  // False for null and for a column younger than the row.
-  bool HasValue(uint32_t column) const {
-    return column < column_count_ && ((bitmap_[column / 8] >> (column % 8)) & 1) == 0;
-  }
+  // Whether the column is younger than the row; `place` is where it is stored.
+  bool IsMissing(uint32_t place) const { return place >= column_count_; }
+  bool IsNullAt(uint32_t place) const { return ((bitmap_[place / 8] >> (place % 8)) & 1) != 0; }
 
-  absl::StatusOr<absl::string_view> Column(const TableSchema& schema, uint32_t column) const {
-    const uint32_t begin = column == 0 ? 0 : LoadFixed32(ends_ + 4 * (column - 1));
-    const uint32_t end = LoadFixed32(ends_ + 4 * column);
+  absl::StatusOr<absl::string_view> Column(const TableSchema& schema, uint32_t place) const {
+    const uint32_t begin = place == 0 ? 0 : LoadFixed32(ends_ + 4 * (place - 1));
+    const uint32_t end = LoadFixed32(ends_ + 4 * place);
     if (begin > end || end > data_.size()) return Damaged(schema);
     return data_.substr(begin, end - begin);
+  }
+
+  // The column's bytes; nullopt for null.
+  absl::StatusOr<std::optional<absl::string_view>> Find(const TableSchema& schema,
+                                                        uint32_t column) const {
+    const uint32_t place = schema.StorageOf(column);
+    if (IsMissing(place)) {
+      const std::optional<std::string>& missing = schema.columns[column].missing;
+      if (!missing.has_value()) return std::nullopt;
+      return absl::string_view(*missing);
+    }
+    if (IsNullAt(place)) return std::nullopt;
+    return Column(schema, place);
   }
 
  private:
@@ -239,10 +257,18 @@ class RowView {
 }  // namespace
 
 absl::StatusOr<std::string> EncodeRow(const TableSchema& schema, std::span<const Value> row) {
-  const size_t count = schema.columns.size();
-  if (row.size() != count) {
+  if (row.size() != schema.columns.size()) {
     return absl::InvalidArgumentError(absl::StrCat("row has ", row.size(), " values, table \"",
-                                                   schema.name, "\" has ", count, " columns"));
+                                                   schema.name, "\" has ", schema.columns.size(),
+                                                   " columns"));
+  }
+  const size_t count = schema.StorageCount();
+  // Which column is at each place; those of dropped ones are null.
+  constexpr uint32_t kNone = ~uint32_t{0};
+  std::vector<uint32_t> column_at;
+  if (!schema.storage.empty()) {
+    column_at.assign(count, kNone);
+    for (uint32_t i = 0; i < row.size(); ++i) column_at[schema.storage[i]] = i;
   }
   std::string out;
   out.push_back(static_cast<char>(count & 0xFF));
@@ -251,18 +277,18 @@ absl::StatusOr<std::string> EncodeRow(const TableSchema& schema, std::span<const
   const size_t ends_begin = bitmap_begin + (count + 7) / 8;
   const size_t data_begin = ends_begin + 4 * count;
   out.resize(data_begin, '\0');
-  for (size_t i = 0; i < count; ++i) {
-    const ColumnSchema& column = schema.columns[i];
-    if (IsNull(row[i])) {
-      if (column.not_null) {
-        return absl::InvalidArgumentError(absl::StrCat("null value in column \"", column.name,
-                                                       "\" of table \"", schema.name,
-                                                       "\" violates its NOT NULL constraint"));
+  for (uint32_t place = 0; place < count; ++place) {
+    const uint32_t i = column_at.empty() ? place : column_at[place];
+    if (i == kNone || IsNull(row[i])) {
+      if (i != kNone && schema.columns[i].not_null) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("null value in column \"", schema.columns[i].name, "\" of table \"",
+                         schema.name, "\" violates its NOT NULL constraint"));
       }
-      char& bits = out[bitmap_begin + i / 8];
-      bits = static_cast<char>(static_cast<uint8_t>(bits) | (1u << (i % 8)));
+      char& bits = out[bitmap_begin + place / 8];
+      bits = static_cast<char>(static_cast<uint8_t>(bits) | (1u << (place % 8)));
     } else {
-      KYRO_RETURN_IF_ERROR(AppendColumn(column, row[i], &out));
+      KYRO_RETURN_IF_ERROR(AppendColumn(schema.columns[i], row[i], &out));
     }
     if (out.size() > kRowBytesMax) {
       return absl::ResourceExhaustedError(absl::StrCat("row of table \"", schema.name,
@@ -270,8 +296,14 @@ absl::StatusOr<std::string> EncodeRow(const TableSchema& schema, std::span<const
                                                        kRowBytesMax, " bytes"));
     }
     const uint32_t end = static_cast<uint32_t>(out.size() - data_begin);
-    std::memcpy(&out[ends_begin + 4 * i], &end, sizeof(end));
+    std::memcpy(&out[ends_begin + 4 * place], &end, sizeof(end));
   }
+  return out;
+}
+
+absl::StatusOr<std::string> EncodeColumn(const ColumnSchema& column, const Value& value) {
+  std::string out;
+  KYRO_RETURN_IF_ERROR(AppendColumn(column, value, &out));
   return out;
 }
 
@@ -279,9 +311,9 @@ absl::StatusOr<Row> DecodeRow(const TableSchema& schema, absl::string_view bytes
   KYRO_ASSIGN_OR_RETURN(const RowView view, RowView::Parse(schema, bytes));
   Row row(schema.columns.size());
   for (uint32_t i = 0; i < row.size(); ++i) {
-    if (!view.HasValue(i)) continue;
-    KYRO_ASSIGN_OR_RETURN(const absl::string_view column, view.Column(schema, i));
-    KYRO_ASSIGN_OR_RETURN(row[i], TakeColumn(schema.columns[i], column));
+    KYRO_ASSIGN_OR_RETURN(const std::optional<absl::string_view> column, view.Find(schema, i));
+    if (!column.has_value()) continue;
+    KYRO_ASSIGN_OR_RETURN(row[i], TakeColumn(schema.columns[i], *column));
   }
   return row;
 }
@@ -289,21 +321,21 @@ absl::StatusOr<Row> DecodeRow(const TableSchema& schema, absl::string_view bytes
 absl::StatusOr<Value> DecodeColumn(const TableSchema& schema, absl::string_view bytes,
                                    uint32_t column) {
   KYRO_ASSIGN_OR_RETURN(const RowView view, RowView::Parse(schema, bytes));
-  if (!view.HasValue(column)) return Value();
-  KYRO_ASSIGN_OR_RETURN(const absl::string_view data, view.Column(schema, column));
-  return TakeColumn(schema.columns[column], data);
+  KYRO_ASSIGN_OR_RETURN(const std::optional<absl::string_view> data, view.Find(schema, column));
+  if (!data.has_value()) return Value();
+  return TakeColumn(schema.columns[column], *data);
 }
 
 absl::StatusOr<absl::string_view> VectorColumnBytes(const TableSchema& schema,
                                                     absl::string_view bytes, uint32_t column) {
-  KYRO_ASSIGN_OR_RETURN(const RowView view, RowView::Parse(schema, bytes));
-  if (!view.HasValue(column)) return absl::string_view();
-  KYRO_ASSIGN_OR_RETURN(const absl::string_view data, view.Column(schema, column));
-  if (data.size() % sizeof(float) != 0) {
+  KYRO_ASSIGN_OR_RETURN(const RowView view, RowView::ParseNewer(schema, bytes));
+  KYRO_ASSIGN_OR_RETURN(const std::optional<absl::string_view> data, view.Find(schema, column));
+  if (!data.has_value()) return absl::string_view();
+  if (data->size() % sizeof(float) != 0) {
     return absl::DataLossError(absl::StrCat("column \"", schema.columns[column].name, "\" has ",
-                                            data.size(), " bytes, not a vector"));
+                                            data->size(), " bytes, not a vector"));
   }
-  return data;
+  return *data;
 }
 
 }  // namespace kyrodb::engine

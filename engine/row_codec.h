@@ -21,8 +21,11 @@ inline constexpr uint64_t kRowBytesMax = uint64_t{32} << 20;
 // `kRowBytesMax`. The message names the column.
 absl::StatusOr<std::string> EncodeRow(const TableSchema& schema, std::span<const Value> row);
 
+// One value, not null, as it is in a row: what `ColumnSchema::missing` holds.
+absl::StatusOr<std::string> EncodeColumn(const ColumnSchema& column, const Value& value);
+
 // `DataLoss` when the bytes are no row of this schema. A row written before columns were added
-// has null in the new ones.
+// has null in the new ones, or what the column has for `missing`.
 absl::StatusOr<Row> DecodeRow(const TableSchema& schema, absl::string_view bytes);
 
 // One column; O(1) in the number of columns.

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/coding.h"
+#include "engine/core/schema_extension.h"
 
 namespace kyrodb::engine {
 namespace {
@@ -13,7 +14,9 @@ namespace {
 // varints. A reader refuses a version above its own.
 // Version 2: each index is followed by the count of its `columns` and these. Written only for a
 // table that has an index with `columns`, so that an older program still reads all others.
-constexpr uint64_t kSchemaFormatVersion = 2;
+// Version 3: followed by an extension (core/schema_extension.h). Written only for a table that has
+// something of it.
+constexpr uint64_t kSchemaFormatVersion = 3;
 constexpr uint64_t kColumnCountMax = 1600;
 constexpr uint64_t kIndexCountMax = 256;
 
@@ -57,63 +60,35 @@ std::optional<uint32_t> TableSchema::FindColumn(absl::string_view column_name) c
   return std::nullopt;
 }
 
-std::shared_ptr<const TableSchema> Catalog::FindTable(absl::string_view name) const {
-  auto it = by_name_.find(name);
-  return it == by_name_.end() ? nullptr : FindTable(it->second);
-}
-
-std::shared_ptr<const TableSchema> Catalog::FindTable(ObjectId id) const {
-  auto it = by_id_.find(id);
-  return it == by_id_.end() ? nullptr : it->second;
-}
-
-std::shared_ptr<const TableSchema> Catalog::FindIndexOwner(absl::string_view index_name) const {
-  for (const auto& [id, table] : by_id_) {
-    for (const IndexSchema& index : table->indexes) {
-      if (index.name == index_name) return table;
-    }
+const IndexSchema* TableSchema::FindIndex(absl::string_view index_name) const {
+  for (const IndexSchema& index : indexes) {
+    if (index.name == index_name) return &index;
   }
   return nullptr;
 }
 
-std::vector<std::shared_ptr<const TableSchema>> Catalog::tables() const {
-  std::vector<std::shared_ptr<const TableSchema>> tables;
-  tables.reserve(by_name_.size());
-  for (const auto& [name, id] : by_name_) tables.push_back(by_id_.at(id));
-  return tables;
-}
-
-std::shared_ptr<const TableSchema> Catalog::FindSpaceOwner(ObjectId space) const {
-  const auto entries = owner_of_entries_.find(space);
-  return FindTable(entries == owner_of_entries_.end() ? space : entries->second);
-}
-
-Catalog Catalog::With(std::shared_ptr<const TableSchema> schema) const {
-  Catalog next = Without(schema->id);
-  for (const IndexSchema& index : schema->indexes) {
-    if (index.is_zorder()) next.owner_of_entries_[index.id] = schema->id;
+const IndexSchema* TableSchema::FindIndex(ObjectId index_id) const {
+  for (const IndexSchema& index : indexes) {
+    if (index.id == index_id) return &index;
   }
-  next.by_name_[schema->name] = schema->id;
-  next.by_id_[schema->id] = std::move(schema);
-  return next;
+  return nullptr;
 }
 
-Catalog Catalog::Without(ObjectId id) const {
-  Catalog next = *this;
-  if (auto it = next.by_id_.find(id); it != next.by_id_.end()) {
-    for (const IndexSchema& index : it->second->indexes) next.owner_of_entries_.erase(index.id);
-    next.by_name_.erase(it->second->name);
-    next.by_id_.erase(it);
+std::vector<uint32_t> TableSchema::PrimaryKeyColumns() const {
+  if (!primary_key.empty()) return primary_key;
+  std::vector<uint32_t> ordinals;
+  for (const IndexSchema& index : indexes) {
+    if (!index.is_primary) continue;
+    for (const IndexPart& part : index.parts) ordinals.push_back(part.column);
   }
-  return next;
+  return ordinals;
 }
 
 std::string EncodeSchema(const TableSchema& schema) {
-  const uint64_t format =
+  const bool has_columns =
       std::any_of(schema.indexes.begin(), schema.indexes.end(),
-                  [](const IndexSchema& index) { return !index.columns.empty(); })
-          ? 2
-          : 1;
+                  [](const IndexSchema& index) { return !index.columns.empty(); });
+  const uint64_t format = NeedsSchemaExtension(schema) ? 3 : has_columns ? 2 : 1;
   std::string out;
   PutVarint64(&out, format);
   PutVarint64(&out, schema.id);
@@ -143,6 +118,7 @@ std::string EncodeSchema(const TableSchema& schema) {
     PutVarint64(&out, index.columns.size());
     for (const uint32_t column : index.columns) PutVarint64(&out, column);
   }
+  if (format >= 3) AppendSchemaExtension(schema, &out);
   return out;
 }
 
@@ -210,7 +186,9 @@ absl::StatusOr<TableSchema> DecodeSchema(absl::string_view bytes) {
     }
     schema.indexes.push_back(std::move(index));
   }
-  if (!reader.ok() || !reader.rest().empty()) return damaged;
+  if (!reader.ok()) return damaged;
+  if (format >= 3) return TakeSchemaExtension(reader.rest(), std::move(schema));
+  if (!reader.rest().empty()) return damaged;
   return schema;
 }
 

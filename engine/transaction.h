@@ -40,6 +40,18 @@ enum class IsolationLevel {
   kSerializable,
 };
 
+// Of a sequence: what was given last, or, when nothing was, what is given first.
+struct SequenceState {
+  int64_t last = 0;
+  bool is_called = false;
+};
+
+// When the rows that are there get their entries in a new btree index.
+enum class IndexBuild {
+  kNow,    // in this transaction, which must have room for them
+  kLater,  // by `Database::BuildIndex`; until then nobody may look for rows in it
+};
+
 struct PutOptions {
   // When the value expires, in microseconds of the database's wall clock; it is absent for
   // transactions that begin then or later. Expired values take space until runs are merged.
@@ -85,8 +97,8 @@ class Transaction {
   // The definitions this transaction sees, its own changes included.
   virtual std::shared_ptr<const Catalog> catalog() const = 0;
 
-  // The value of one key, nullopt when absent. A table's space has the table's id. A zorder index's
-  // entries can be read like it, but not written.
+  // The value of one key, nullopt when absent. A table's space has the table's id. The entries of a
+  // zorder or btree index can be read like it, but not written.
   virtual absl::StatusOr<std::optional<std::string>> Get(ObjectId space, absl::string_view key) = 0;
   // The same into `value`, whose memory is used again: false, and `value` as it was, when absent.
   virtual absl::StatusOr<bool> Get(ObjectId space, absl::string_view key, std::string* value) = 0;
@@ -138,8 +150,29 @@ class Transaction {
   // `AlreadyExists` when a table or index of that name exists; `InvalidArgument` for a bad schema.
   virtual absl::StatusOr<ObjectId> CreateTable(TableSchema schema) = 0;
   virtual absl::Status DropTable(ObjectId table) = 0;
-  virtual absl::StatusOr<ObjectId> CreateIndex(ObjectId table, IndexSchema index) = 0;
+  // With a btree index that is unique, `AlreadyExists` as for a write (index_key.h) when two rows
+  // have the same values.
+  virtual absl::StatusOr<ObjectId> CreateIndex(ObjectId table, IndexSchema index,
+                                               IndexBuild build = IndexBuild::kNow) = 0;
   virtual absl::Status DropIndex(ObjectId table, ObjectId index) = 0;
+  // Makes `next` the definition of the table of its id. Indexes stay those that there are, perhaps
+  // under other names and ordinals. Rows are the caller's business: those that `next` cannot read,
+  // or that are stored by another key, have to be written again in this transaction.
+  virtual absl::Status AlterTable(TableSchema next) = 0;
+  // Views, sequences and schemas, likewise.
+  virtual absl::StatusOr<ObjectId> CreateObject(ObjectSchema object) = 0;
+  virtual absl::Status AlterObject(ObjectSchema next) = 0;
+  virtual absl::Status DropObject(ObjectId object) = 0;
+
+  // The next value of a sequence. It is taken for good, whatever becomes of this transaction,
+  // unless this transaction has created the sequence. `OutOfRange` at its end.
+  virtual absl::StatusOr<int64_t> NextValue(ObjectId sequence) = 0;
+  virtual absl::Status SetSequence(ObjectId sequence, const SequenceState& state) = 0;
+  virtual absl::StatusOr<SequenceState> LastValue(ObjectId sequence) = 0;
+
+  // From now on `Commit` fails with `Aborted` when another transaction wrote any key of the range,
+  // a new one too, after the snapshot.
+  virtual absl::Status Guard(ObjectId space, const KeyRange& range) = 0;
 
   // A point to which the writes after it can be taken back (definitions included), so that a
   // statement that fails halfway leaves nothing behind. Marks nest like a stack: going back to one

@@ -28,8 +28,7 @@ absl::Status Applier::Apply(Lsn lsn, absl::string_view record) {
     if (current != operation.space) {
       current = operation.space;
       // Rows of a table that is gone (dropped in this very commit, perhaps) go nowhere.
-      const bool known =
-          operation.space == kCatalogSpace || catalog->FindSpaceOwner(operation.space) != nullptr;
+      const bool known = operation.space == kCatalogSpace || catalog->HasSpace(operation.space);
       space = known ? spaces_->GetOrCreate(operation.space) : nullptr;
       slots.clear();
       if (known && indexes_ != nullptr) slots = indexes_->OfTable(operation.space);
@@ -41,8 +40,20 @@ absl::Status Applier::Apply(Lsn lsn, absl::string_view record) {
     }
     if (operation.space != kCatalogSpace) return absl::OkStatus();
     const std::optional<ObjectId> table = ParseTableKey(operation.key);
-    if (!table.has_value()) return absl::OkStatus();
+    const std::optional<ObjectId> object = ParseObjectKey(operation.key);
+    if (!table.has_value() && !object.has_value()) return absl::OkStatus();
     Catalog next = *catalog;
+    if (object.has_value()) {
+      if (operation.is_delete) {
+        if (next.HasSpace(*object)) spaces_->MarkDropped(*object, lsn);
+        next = next.WithoutObject(*object);
+      } else {
+        KYRO_RETURN_IF_ERROR(AddCatalogRecord(operation.key, operation.value, &next));
+        if (next.HasSpace(*object)) spaces_->GetOrCreate(*object);
+      }
+      catalog = changed = std::make_shared<const Catalog>(std::move(next));
+      return absl::OkStatus();
+    }
     const std::shared_ptr<const TableSchema> before = catalog->FindTable(*table);
     if (operation.is_delete) {
       next = next.Without(*table);
@@ -52,13 +63,13 @@ absl::Status Applier::Apply(Lsn lsn, absl::string_view record) {
       KYRO_RETURN_IF_ERROR(AddCatalogRecord(operation.key, operation.value, &next));
       spaces_->GetOrCreate(*table);
       for (const IndexSchema& index : next.FindTable(*table)->indexes) {
-        if (index.is_zorder()) spaces_->GetOrCreate(index.id);
+        if (index.has_entries()) spaces_->GetOrCreate(index.id);
       }
       if (indexes_ != nullptr) indexes_->OnTable(next.FindTable(*table));
     }
     if (before != nullptr) {
       for (const IndexSchema& index : before->indexes) {
-        if (index.is_zorder() && next.FindSpaceOwner(index.id) == nullptr) {
+        if (index.has_entries() && next.FindSpaceOwner(index.id) == nullptr) {
           spaces_->MarkDropped(index.id, lsn);
         }
       }

@@ -107,7 +107,10 @@ absl::Status BatchCommit::ResolvePending(Lsn lsn, Unapplied unapplied) {
 
 bool BatchCommit::HoldsEntries(ObjectId space) const {
   const std::shared_ptr<const TableSchema> owner = base_->FindSpaceOwner(space);
-  return owner != nullptr && owner->id != space;
+  if (owner == nullptr || owner->id == space) return false;
+  // Two rows may want the same entry of a unique index.
+  const IndexSchema* const index = owner->FindIndex(space);
+  return index == nullptr || !index->unique;
 }
 
 absl::Status BatchCommit::ValidateTable(ObjectId table, Unapplied unapplied) const {

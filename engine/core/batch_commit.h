@@ -95,7 +95,7 @@ class BatchCommit : public wal::CommitRequest {
   // Checks what conditional writes expect, works out merges, and makes the record.
   absl::Status ResolvePending(Lsn lsn, Unapplied unapplied);
   absl::Status ValidateDeleted(Lsn lsn) const;
-  // Whether the space is a zorder index's.
+  // Whether the space is that of an index that is not unique.
   bool HoldsEntries(ObjectId space) const;
   absl::Status ReadConflict(ObjectId space) const;
   absl::Status ValidateReads(Lsn lsn, Unapplied unapplied) const;

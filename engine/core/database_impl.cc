@@ -268,8 +268,11 @@ absl::Status DatabaseImpl::LoadCatalog() {
   for (const auto& table : catalog.tables()) {
     spaces_->GetOrCreate(table->id);
     for (const IndexSchema& index : table->indexes) {
-      if (index.is_zorder()) spaces_->GetOrCreate(index.id);
+      if (index.has_entries()) spaces_->GetOrCreate(index.id);
     }
+  }
+  for (const auto& object : catalog.objects()) {
+    if (catalog.HasSpace(object->id)) spaces_->GetOrCreate(object->id);
   }
   views_ = std::make_unique<Views>(state_.checkpoint_lsn,
                                    std::make_shared<const Catalog>(std::move(catalog)), clock_);
@@ -424,11 +427,14 @@ void DatabaseImpl::StartBackground() {
   commit_context_.applier = applier_.get();
   commit_context_.recent = std::make_unique<RecentWrites>(views_->visible());
   commit_context_.history = &commit_history_;
+  sequences_ = std::make_unique<Sequences>(&transaction_context_);
   transaction_context_ = {
       .views = views_.get(),
       .spaces = spaces_.get(),
       .indexes = &indexes_,
       .history = &commit_history_,
+      .sequences = sequences_.get(),
+      .compiler = &compiler_,
       .transaction_bytes_max = transaction_bytes_max_,
       .read_set_bytes_max = read_set_bytes_max_,
       .writable = [this] { return writable(); },
@@ -450,14 +456,14 @@ void DatabaseImpl::StartBackground() {
                         .commit_context = &commit_context_,
                         .log = log_.get(),
                         .writable = [this] { return writable(); }};
-  zorder_builder_ = std::make_unique<ZOrderBuilder>(&transaction_context_, views_.get());
+  index_builder_ = std::make_unique<IndexBuilder>(&transaction_context_, views_.get());
   maintenance_ = std::make_unique<Maintenance>(
       MaintenanceContext{.checkpointer = checkpointer_.get(),
                          .log = log_.get(),
                          .spaces = spaces_.get(),
                          .indexes = &indexes_,
                          .views = views_.get(),
-                         .zorder = zorder_builder_.get(),
+                         .zorder = index_builder_.get(),
                          .metrics = &metrics_,
                          .write_buffer_bytes = write_buffer_bytes_,
                          .run_count_max = run_count_max_,
@@ -482,6 +488,12 @@ absl::Status DatabaseImpl::Close() {
   if (maintenance_ != nullptr) maintenance_->Stop();
   // Each step for itself, so that a lack of memory in one does not keep the others from running.
   absl::Status status;
+  if (sequences_ != nullptr && log_ != nullptr && log_->status().ok()) {
+    status = CatchOutOfMemory([&]() -> absl::Status {
+      sequences_->Settle();
+      return absl::OkStatus();
+    });
+  }
   if (log_ != nullptr) {
     // Nothing is written by a database that failed to open.
     if (maintenance_ != nullptr) {
@@ -605,7 +617,7 @@ absl::Status DatabaseImpl::WaitForIndexes(
       KYRO_ASSIGN_OR_RETURN(worked, maintenance_->IndexSome(/*count_max=*/1024));
     }
     // In this order: an index that the last piece of work was about is found to be done.
-    const bool done = covered && !worked && (log_ == nullptr || zorder_builder_->IsDone());
+    const bool done = covered && !worked && (log_ == nullptr || index_builder_->IsDone());
     if (progress != nullptr && (done || absl::Now() >= next_report)) {
       progress(indexed, indexed + tail);
       next_report = absl::Now() + absl::Milliseconds(100);

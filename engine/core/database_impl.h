@@ -13,6 +13,7 @@
 #include "engine/core/checkpointer.h"
 #include "engine/core/commit_history.h"
 #include "engine/core/file_names.h"
+#include "engine/core/index_builder.h"
 #include "engine/core/index_set.h"
 #include "engine/core/maintenance.h"
 #include "engine/core/manifest_state.h"
@@ -20,7 +21,6 @@
 #include "engine/core/space_table.h"
 #include "engine/core/transaction_impl.h"
 #include "engine/core/views.h"
-#include "engine/core/zorder_builder.h"
 #include "engine/database.h"
 #include "engine/storage/buffer_pool.h"
 #include "engine/storage/obsolete_files.h"
@@ -40,6 +40,13 @@ class DatabaseImpl final : public Database {
 
   absl::Status Close() override;
   std::unique_ptr<Transaction> Begin(IsolationLevel isolation) override;
+  void SetRowExpressionCompiler(const RowExpressionCompiler* compiler) override {
+    compiler_.store(compiler, std::memory_order_release);
+  }
+  absl::Status BuildIndex(ObjectId table, ObjectId index,
+                          const std::function<absl::Status()>& check) override {
+    return index_builder_->Build(table, index, check);
+  }
   absl::StatusOr<int64_t> AllocateRowIds(ObjectId table, uint64_t count) override;
   absl::Status Checkpoint() override;
   absl::Status Compact(ObjectId space) override;
@@ -124,9 +131,11 @@ class DatabaseImpl final : public Database {
   std::vector<std::string> replayed_files_;  // of large values of those
   std::vector<LoadRecord> missing_loads_;    // their runs are not there
   TransactionContext transaction_context_;
+  std::atomic<const RowExpressionCompiler*> compiler_{nullptr};
+  std::unique_ptr<Sequences> sequences_;
   std::unique_ptr<wal::Log> log_;
   std::unique_ptr<Checkpointer> checkpointer_;
-  std::unique_ptr<ZOrderBuilder> zorder_builder_;
+  std::unique_ptr<IndexBuilder> index_builder_;
   std::unique_ptr<Maintenance> maintenance_;
   std::unique_ptr<Scrubber> scrubber_;
   bool closed_ = false;

@@ -278,8 +278,11 @@ class DirectoryCheck {
     for (const auto& table : catalog.tables()) {
       spaces_.GetOrCreate(table->id);
       for (const IndexSchema& index : table->indexes) {
-        if (index.is_zorder()) spaces_.GetOrCreate(index.id);
+        if (index.has_entries()) spaces_.GetOrCreate(index.id);
       }
+    }
+    for (const auto& object : catalog.objects()) {
+      if (catalog.HasSpace(object->id)) spaces_.GetOrCreate(object->id);
     }
     views_ = std::make_unique<Views>(state_.checkpoint_lsn,
                                      std::make_shared<const Catalog>(std::move(catalog)),
@@ -414,8 +417,11 @@ class DirectoryCheck {
     const std::shared_ptr<const Catalog> catalog = views_->catalog();
     for (const auto& table : catalog->tables()) {
       for (const IndexSchema& index : table->indexes) {
-        KYRO_RETURN_IF_ERROR(index.is_zorder() ? CheckEntries(*table, index)
-                                               : CheckIndex(table, index));
+        if (index.is_zorder()) {
+          KYRO_RETURN_IF_ERROR(CheckEntries(*table, index));
+        } else if (!index.has_entries()) {
+          KYRO_RETURN_IF_ERROR(CheckIndex(table, index));
+        }
       }
     }
     for (const SegmentFile& file : state_.segments) {

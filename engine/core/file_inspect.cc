@@ -517,7 +517,7 @@ class Inspector {
     Line("    table %d: %s (%s)", table->id, table->name, columns);
     for (const IndexSchema& index : table->indexes) {
       Line("    index %d: %s using %s %s", index.id, index.name, index.method,
-           index.is_zorder() ? "" : vector::MetricName(index.metric));
+           index.has_entries() ? "" : vector::MetricName(index.metric));
     }
   }
 

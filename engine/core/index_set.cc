@@ -143,7 +143,7 @@ void IndexSet::OnTable(const std::shared_ptr<const TableSchema>& table) {
   std::vector<std::shared_ptr<IndexSlot>>& slots = by_table_[table->id];
   std::vector<std::shared_ptr<IndexSlot>> next;
   for (const IndexSchema& index : table->indexes) {
-    if (index.is_zorder()) continue;  // a key space, written with the rows
+    if (index.has_entries()) continue;  // a key space, written with the rows
     auto known = std::find_if(slots.begin(), slots.end(),
                               [&](const auto& slot) { return slot->schema().id == index.id; });
     if (known != slots.end()) {

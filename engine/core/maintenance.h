@@ -13,10 +13,10 @@
 #include "engine/base/knobs.h"
 #include "engine/base/metrics.h"
 #include "engine/core/checkpointer.h"
+#include "engine/core/index_builder.h"
 #include "engine/core/index_set.h"
 #include "engine/core/space_table.h"
 #include "engine/core/views.h"
-#include "engine/core/zorder_builder.h"
 #include "wal/log.h"
 
 namespace kyrodb::engine {
@@ -27,7 +27,7 @@ struct MaintenanceContext {
   SpaceTable* spaces = nullptr;
   IndexSet* indexes = nullptr;
   Views* views = nullptr;
-  ZOrderBuilder* zorder = nullptr;
+  IndexBuilder* zorder = nullptr;
   MetricsRegistry* metrics = nullptr;
   const Knob* write_buffer_bytes = nullptr;
   const Knob* run_count_max = nullptr;

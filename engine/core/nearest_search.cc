@@ -121,7 +121,9 @@ absl::StatusOr<NearestAnswer> TransactionImpl::Nearest(const NearestRequest& req
   if (request.exact) return scan_exactly("asked for");
   const std::shared_ptr<IndexSlot> slot = context_->indexes->Find(request.index);
   // The number may have gone to another transaction's index meanwhile.
-  if (slot == nullptr || slot->table_id() != request.table || slot->schema().name != index->name) {
+  const std::shared_ptr<const TableSchema> viewed = view_.catalog->FindTable(request.table);
+  if (slot == nullptr || slot->table_id() != request.table || viewed == nullptr ||
+      viewed->FindIndex(request.index) == nullptr) {
     return scan_exactly("the index is not committed yet");
   }
   const IndexSlot::Ready ready = slot->ready();

@@ -21,7 +21,8 @@ constexpr size_t kColumnCountMax = 1600;
 constexpr size_t kIndexCountMax = 64;
 // What can be taken back may use this many times what may be written.
 constexpr uint64_t kUndoFactor = 4;
-constexpr size_t kNameBytesMax = 63;  // as PostgreSQL's NAMEDATALEN - 1
+constexpr size_t kNameBytesMax = 63;          // as PostgreSQL's NAMEDATALEN - 1
+constexpr uint32_t kStorageCountMax = 32000;  // places of a row, used and given up
 
 absl::Status CheckName(absl::string_view what, absl::string_view name) {
   if (name.empty() || name.size() > kNameBytesMax) {
@@ -93,11 +94,35 @@ absl::Status CheckZOrder(const TableSchema& table, IndexSchema* index) {
   return absl::OkStatus();
 }
 
+absl::Status CheckBtree(const TableSchema& table, IndexSchema* index) {
+  if (index->parts.empty() || index->parts.size() > kIndexPartsMax) {
+    return absl::InvalidArgumentError(absl::StrCat("index \"", index->name, "\" has ",
+                                                   index->parts.size(), " parts, expected 1 to ",
+                                                   kIndexPartsMax));
+  }
+  for (const IndexPart& part : index->parts) {
+    if (!part.is_expression() && part.column >= table.columns.size()) {
+      return absl::InvalidArgumentError(absl::StrCat("index \"", index->name,
+                                                     "\" names column number ", part.column, " of ",
+                                                     table.columns.size()));
+    }
+    const Type type = IndexPartType(table, part);
+    if (!IsIndexType(type.id)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("type ", TypeName(type), " cannot be part of a btree index"));
+    }
+  }
+  index->column = index->parts[0].is_expression() ? 0 : index->parts[0].column;
+  return absl::OkStatus();
+}
+
 absl::Status CheckIndex(const TableSchema& table, IndexSchema* index) {
   if (index->is_zorder()) return CheckZOrder(table, index);
+  if (index->is_btree()) return CheckBtree(table, index);
   if (index->method != "hnsw" || !index->columns.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "index method \"", index->method, "\" is unknown, expected \"hnsw\" or \"zorder\""));
+    return absl::InvalidArgumentError(
+        absl::StrCat("index method \"", index->method,
+                     "\" is unknown, expected \"btree\", \"hnsw\" or \"zorder\""));
   }
   if (index->column >= table.columns.size() ||
       table.columns[index->column].type.id != TypeId::kVector ||
@@ -206,7 +231,7 @@ absl::StatusOr<std::shared_ptr<const TableSchema>> TransactionImpl::Table(Object
 }
 
 absl::StatusOr<std::shared_ptr<KeySpace>> TransactionImpl::CommittedSpace(ObjectId space) const {
-  if (space != kCatalogSpace && catalog_->FindSpaceOwner(space) == nullptr) {
+  if (space != kCatalogSpace && !catalog_->HasSpace(space)) {
     return Table(space).status();
   }
   return context_->spaces->Find(space, view_.snapshot);
@@ -438,11 +463,7 @@ absl::StatusOr<uint64_t> TransactionImpl::DeleteRange(ObjectId space, const KeyR
   }
   KYRO_RETURN_IF_ERROR(CheckWritable(space, range.begin, 0));
   if (!range.end.empty() && range.end <= range.begin) return 0;
-  if (!deleted_.has_value()) {
-    deleted_.emplace(static_cast<uint64_t>(context_->read_set_bytes_max->value()));
-    context_->history->AddReader();
-  }
-  deleted_->AddRange(space, range.begin, range.end);
+  KYRO_RETURN_IF_ERROR(Guard(space, range));
   // The iterator keeps the own writes as they are now, so that deleting does not disturb it.
   uint64_t count = 0;
   KYRO_ASSIGN_OR_RETURN(const std::unique_ptr<Iterator> rows, Scan(space, range, ScanOptions{}));
@@ -452,6 +473,18 @@ absl::StatusOr<uint64_t> TransactionImpl::DeleteRange(ObjectId space, const KeyR
   }
   KYRO_RETURN_IF_ERROR(rows->status());
   return count;
+} catch (const std::bad_alloc&) {
+  return Fail();
+}
+
+absl::Status TransactionImpl::Guard(ObjectId space, const KeyRange& range) try {
+  KYRO_RETURN_IF_ERROR(CheckOpen());
+  if (!deleted_.has_value()) {
+    deleted_.emplace(static_cast<uint64_t>(context_->read_set_bytes_max->value()));
+    context_->history->AddReader();
+  }
+  deleted_->AddRange(space, range.begin, range.end);
+  return absl::OkStatus();
 } catch (const std::bad_alloc&) {
   return Fail();
 }
@@ -487,7 +520,7 @@ absl::Status TransactionImpl::PutRowIf(ObjectId space, absl::string_view key,
     auto pending = std::make_shared<PendingWrite>();
     pending->expectation = expected;
     // Entries of indexes are made for the row that the snapshot has.
-    KYRO_ASSIGN_OR_RETURN(const TableSchema* indexed, ZOrderTable(space));
+    KYRO_ASSIGN_OR_RETURN(const IndexedTable* indexed, FindIndexed(space));
     pending->validated = indexed != nullptr;
     write.pending = std::move(pending);
   } else {
@@ -527,11 +560,12 @@ absl::Status TransactionImpl::Merge(ObjectId space, absl::string_view key, Merge
   }
   KYRO_RETURN_IF_ERROR(CheckOperand(op, operand));
   KYRO_RETURN_IF_ERROR(CheckWritable(space, key, operand.size()));
-  KYRO_ASSIGN_OR_RETURN(const TableSchema* indexed, ZOrderTable(space));
+  KYRO_ASSIGN_OR_RETURN(const IndexedTable* indexed, FindIndexed(space));
   if (indexed != nullptr) {
     return absl::FailedPreconditionError(
-        absl::StrCat("values of table \"", indexed->name,
-                     "\" cannot be merged, because it has an index of method zorder"));
+        absl::StrCat("values of table \"", indexed->schema->name,
+                     "\" cannot be merged, because it has an index of method ",
+                     indexed->indexes[0].schema->method));
   }
   const Write* own = writes_.Find(space, key);
   if (own == nullptr || own->is_merge()) {
@@ -601,8 +635,7 @@ absl::Status TransactionImpl::PutTable(TableSchema schema) {
 
 absl::StatusOr<ObjectId> TransactionImpl::CreateTable(TableSchema schema) try {
   KYRO_RETURN_IF_ERROR(CheckSchema(schema));
-  if (catalog_->FindTable(schema.name) != nullptr ||
-      catalog_->FindIndexOwner(schema.name) != nullptr) {
+  if (catalog_->IsTaken(schema.schema_name, schema.name)) {
     return absl::AlreadyExistsError(absl::StrCat("relation \"", schema.name, "\" already exists"));
   }
   if (!schema.indexes.empty()) {
@@ -632,12 +665,12 @@ absl::Status TransactionImpl::DropTable(ObjectId table) try {
   return Fail();
 }
 
-absl::StatusOr<ObjectId> TransactionImpl::CreateIndex(ObjectId table, IndexSchema index) try {
+absl::StatusOr<ObjectId> TransactionImpl::CreateIndex(ObjectId table, IndexSchema index,
+                                                      IndexBuild build) try {
   KYRO_RETURN_IF_ERROR(CheckOpen());
   KYRO_ASSIGN_OR_RETURN(const std::shared_ptr<const TableSchema> schema, Table(table));
   KYRO_RETURN_IF_ERROR(CheckName("index", index.name));
-  if (catalog_->FindTable(index.name) != nullptr ||
-      catalog_->FindIndexOwner(index.name) != nullptr) {
+  if (catalog_->IsTaken(schema->schema_name, index.name)) {
     return absl::AlreadyExistsError(absl::StrCat("relation \"", index.name, "\" already exists"));
   }
   if (schema->indexes.size() >= kIndexCountMax) {
@@ -651,7 +684,7 @@ absl::StatusOr<ObjectId> TransactionImpl::CreateIndex(ObjectId table, IndexSchem
   next.indexes.push_back(index);
   ++next.version;
   KYRO_RETURN_IF_ERROR(PutTable(std::move(next)));
-  if (index.is_zorder()) KYRO_RETURN_IF_ERROR(BeginEntries(table, index));
+  if (index.has_entries()) KYRO_RETURN_IF_ERROR(BeginEntries(table, index, build));
   return index.id;
 } catch (const std::bad_alloc&) {
   return Fail();
@@ -673,6 +706,157 @@ absl::Status TransactionImpl::DropIndex(ObjectId table, ObjectId index) try {
   RememberCatalog();
   KYRO_RETURN_IF_ERROR(NextObjectId().status());
   return PutTable(std::move(next));
+} catch (const std::bad_alloc&) {
+  return Fail();
+}
+
+absl::Status TransactionImpl::AlterTable(TableSchema next) try {
+  KYRO_RETURN_IF_ERROR(CheckOpen());
+  KYRO_ASSIGN_OR_RETURN(const std::shared_ptr<const TableSchema> before, Table(next.id));
+  KYRO_RETURN_IF_ERROR(CheckSchema(next));
+  if (next.StorageCount() > kStorageCountMax) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("table \"", next.name, "\" has had ", next.StorageCount(),
+                     " columns, dropped ones included, the limit is ", kStorageCountMax));
+  }
+  if ((next.schema_name != before->schema_name || next.name != before->name) &&
+      catalog_->IsTaken(next.schema_name, next.name)) {
+    return absl::AlreadyExistsError(absl::StrCat("relation \"", next.name, "\" already exists"));
+  }
+  for (const IndexSchema& index : next.indexes) {
+    KYRO_RETURN_IF_ERROR(CheckName("index", index.name));
+    const IndexSchema* const known = before->FindIndex(index.id);
+    if (known == nullptr) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("index \"", index.name, "\" is not one of table \"", next.name, "\""));
+    }
+    if (known->name != index.name && catalog_->IsTaken(next.schema_name, index.name)) {
+      return absl::AlreadyExistsError(absl::StrCat("relation \"", index.name, "\" already exists"));
+    }
+  }
+  for (const uint32_t ordinal : next.primary_key) next.columns[ordinal].not_null = true;
+  RememberCatalog();
+  KYRO_RETURN_IF_ERROR(NextObjectId().status());
+  next.version = before->version + 1;
+  return PutTable(std::move(next));
+} catch (const std::bad_alloc&) {
+  return Fail();
+}
+
+absl::Status TransactionImpl::PutObject(ObjectSchema object) {
+  KYRO_RETURN_IF_ERROR(PutCatalog(ObjectKey(object.id), EncodeObject(object)));
+  catalog_ = std::make_shared<const Catalog>(
+      catalog_->WithObject(std::make_shared<const ObjectSchema>(std::move(object))));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ObjectId> TransactionImpl::CreateObject(ObjectSchema object) try {
+  KYRO_RETURN_IF_ERROR(CheckOpen());
+  KYRO_RETURN_IF_ERROR(CheckName("object", object.name));
+  const bool is_schema = object.kind == ObjectKind::kSchema;
+  if (is_schema) object.schema_name.clear();
+  if (is_schema ? catalog_->HasSchema(object.name)
+                : catalog_->IsTaken(object.schema_name, object.name)) {
+    return absl::AlreadyExistsError(
+        absl::StrCat(is_schema ? "schema" : "relation", " \"", object.name, "\" already exists"));
+  }
+  RememberCatalog();
+  KYRO_ASSIGN_OR_RETURN(object.id, NextObjectId());
+  object.version = 1;
+  const ObjectId id = object.id;
+  KYRO_RETURN_IF_ERROR(PutObject(std::move(object)));
+  return id;
+} catch (const std::bad_alloc&) {
+  return Fail();
+}
+
+absl::Status TransactionImpl::AlterObject(ObjectSchema next) try {
+  KYRO_RETURN_IF_ERROR(CheckOpen());
+  const std::shared_ptr<const ObjectSchema> before = catalog_->FindObject(next.id);
+  if (before == nullptr || before->kind != next.kind) {
+    return absl::NotFoundError(absl::StrCat("object number ", next.id, " does not exist"));
+  }
+  KYRO_RETURN_IF_ERROR(CheckName("object", next.name));
+  if ((next.schema_name != before->schema_name || next.name != before->name) &&
+      (next.kind == ObjectKind::kSchema ? catalog_->HasSchema(next.name)
+                                        : catalog_->IsTaken(next.schema_name, next.name))) {
+    return absl::AlreadyExistsError(absl::StrCat("relation \"", next.name, "\" already exists"));
+  }
+  RememberCatalog();
+  KYRO_RETURN_IF_ERROR(NextObjectId().status());
+  next.version = before->version + 1;
+  return PutObject(std::move(next));
+} catch (const std::bad_alloc&) {
+  return Fail();
+}
+
+absl::Status TransactionImpl::DropObject(ObjectId object) try {
+  KYRO_RETURN_IF_ERROR(CheckOpen());
+  if (catalog_->FindObject(object) == nullptr) {
+    return absl::NotFoundError(absl::StrCat("object number ", object, " does not exist"));
+  }
+  RememberCatalog();
+  KYRO_RETURN_IF_ERROR(NextObjectId().status());
+  writes_.Put(kCatalogSpace, ObjectKey(object), {.is_delete = true, .value = {}});
+  catalog_ = std::make_shared<const Catalog>(catalog_->WithoutObject(object));
+  return absl::OkStatus();
+} catch (const std::bad_alloc&) {
+  return Fail();
+}
+
+absl::Status TransactionImpl::PutSequenceState(ObjectId sequence, const SequenceState& state) try {
+  KYRO_RETURN_IF_ERROR(CheckOpen());
+  KYRO_RETURN_IF_ERROR(context_->writable());
+  if (!catalog_->HasSpace(sequence)) {
+    return absl::NotFoundError(absl::StrCat("sequence number ", sequence, " does not exist"));
+  }
+  writes_.Put(sequence, kSequenceStateKey, {.value = EncodeSequenceState(state)});
+  return absl::OkStatus();
+} catch (const std::bad_alloc&) {
+  return Fail();
+}
+
+absl::StatusOr<std::shared_ptr<const ObjectSchema>> TransactionImpl::Sequence(ObjectId id,
+                                                                              bool* is_own) const {
+  std::shared_ptr<const ObjectSchema> object = catalog_->FindObject(id);
+  if (object == nullptr || object->kind != ObjectKind::kSequence) {
+    return absl::NotFoundError(absl::StrCat("sequence number ", id, " does not exist"));
+  }
+  *is_own = view_.catalog->FindObject(id) == nullptr;
+  return object;
+}
+
+absl::StatusOr<SequenceState> TransactionImpl::LastValue(ObjectId id) try {
+  KYRO_RETURN_IF_ERROR(CheckOpen());
+  bool is_own = false;
+  KYRO_ASSIGN_OR_RETURN(const std::shared_ptr<const ObjectSchema> sequence, Sequence(id, &is_own));
+  if (!is_own) return context_->sequences->Last(*sequence);
+  const Write* const own = writes_.Find(id, kSequenceStateKey);
+  if (own == nullptr) return SequenceState{.last = sequence->sequence.start, .is_called = false};
+  return DecodeSequenceState(own->value);
+} catch (const std::bad_alloc&) {
+  return Fail();
+}
+
+absl::StatusOr<int64_t> TransactionImpl::NextValue(ObjectId id) try {
+  KYRO_RETURN_IF_ERROR(CheckOpen());
+  bool is_own = false;
+  KYRO_ASSIGN_OR_RETURN(const std::shared_ptr<const ObjectSchema> sequence, Sequence(id, &is_own));
+  if (!is_own) return context_->sequences->Next(*sequence);
+  KYRO_ASSIGN_OR_RETURN(const SequenceState state, LastValue(id));
+  KYRO_ASSIGN_OR_RETURN(const int64_t next, SequenceStep(*sequence, state));
+  KYRO_RETURN_IF_ERROR(PutSequenceState(id, {.last = next, .is_called = true}));
+  return next;
+} catch (const std::bad_alloc&) {
+  return Fail();
+}
+
+absl::Status TransactionImpl::SetSequence(ObjectId id, const SequenceState& state) try {
+  KYRO_RETURN_IF_ERROR(CheckOpen());
+  bool is_own = false;
+  KYRO_ASSIGN_OR_RETURN(const std::shared_ptr<const ObjectSchema> sequence, Sequence(id, &is_own));
+  if (is_own) return PutSequenceState(id, state);
+  return context_->sequences->Set(*sequence, state);
 } catch (const std::bad_alloc&) {
   return Fail();
 }

@@ -1,6 +1,7 @@
 // A transaction over the core: its view, its writes, and how reading merges the two.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -12,9 +13,11 @@
 #include "engine/core/commit_history.h"
 #include "engine/core/index_set.h"
 #include "engine/core/read_set.h"
+#include "engine/core/sequences.h"
 #include "engine/core/space_table.h"
 #include "engine/core/views.h"
 #include "engine/core/write_set.h"
+#include "engine/index_key.h"
 #include "engine/transaction.h"
 
 namespace kyrodb::engine {
@@ -25,6 +28,8 @@ struct TransactionContext {
   SpaceTable* spaces = nullptr;
   IndexSet* indexes = nullptr;
   CommitHistory* history = nullptr;
+  Sequences* sequences = nullptr;
+  const std::atomic<const RowExpressionCompiler*>* compiler = nullptr;
   const Knob* transaction_bytes_max = nullptr;
   const Knob* read_set_bytes_max = nullptr;
   // OK, or why the database takes no writes.
@@ -76,8 +81,17 @@ class TransactionImpl final : public Transaction {
 
   absl::StatusOr<ObjectId> CreateTable(TableSchema schema) override;
   absl::Status DropTable(ObjectId table) override;
-  absl::StatusOr<ObjectId> CreateIndex(ObjectId table, IndexSchema index) override;
+  absl::StatusOr<ObjectId> CreateIndex(ObjectId table, IndexSchema index,
+                                       IndexBuild build) override;
   absl::Status DropIndex(ObjectId table, ObjectId index) override;
+  absl::Status AlterTable(TableSchema next) override;
+  absl::StatusOr<ObjectId> CreateObject(ObjectSchema object) override;
+  absl::Status AlterObject(ObjectSchema next) override;
+  absl::Status DropObject(ObjectId object) override;
+  absl::StatusOr<int64_t> NextValue(ObjectId sequence) override;
+  absl::Status SetSequence(ObjectId sequence, const SequenceState& state) override;
+  absl::StatusOr<SequenceState> LastValue(ObjectId sequence) override;
+  absl::Status Guard(ObjectId space, const KeyRange& range) override;
 
   Mark SetMark() override { return writes_.mark(); }
   void RollbackTo(Mark mark) override;
@@ -85,9 +99,10 @@ class TransactionImpl final : public Transaction {
   absl::StatusOr<CommitInfo> Commit() override;
   void Rollback() override;
 
-  // Makes entries for at most so many rows of a zorder index that is being built. False when it is
-  // not; `NotFound` when it is gone.
+  // Makes entries for at most so many rows of an index that is being built. False when it is not;
+  // `NotFound` when it is gone, `AlreadyExists` when it cannot be unique.
   absl::StatusOr<bool> BuildEntries(ObjectId table, ObjectId index, uint64_t row_count_max);
+  absl::Status PutSequenceState(ObjectId sequence, const SequenceState& state);
 
  private:
   absl::Status CheckOpen() const;
@@ -116,12 +131,29 @@ class TransactionImpl final : public Transaction {
   absl::StatusOr<const KeySpace*> ReadSpace(ObjectId space);
   absl::StatusOr<std::shared_ptr<const TableSchema>> Table(ObjectId table) const;
 
-  // The table when it has zorder indexes, else null.
-  absl::StatusOr<const TableSchema*> ZOrderTable(ObjectId table);
-  // Writes what `next`, about to be written to row `key`, means for the table's zorder indexes.
+  // A table with the indexes that have entries; `keys` are a btree index's.
+  struct IndexedTable {
+    struct Index {
+      const IndexSchema* schema;
+      std::shared_ptr<const IndexKeys> keys;
+    };
+    ObjectId id = kCatalogSpace;
+    std::shared_ptr<const TableSchema> schema;
+    std::vector<Index> indexes;
+  };
+  // Null when the table has no such index.
+  absl::StatusOr<const IndexedTable*> FindIndexed(ObjectId table);
+  absl::StatusOr<std::shared_ptr<const IndexKeys>> KeysOf(
+      const std::shared_ptr<const TableSchema>& table, const IndexSchema& index) const;
+  // Writes what `next`, about to be written to row `key`, means for the table's indexes.
   absl::Status MaintainEntries(ObjectId table, absl::string_view key, const Write& next);
-  // Makes the entries of a zorder index that was just created, or marks it as being built.
-  absl::Status BeginEntries(ObjectId table, const IndexSchema& index);
+  // Makes the entries of an index that was just created, or marks it as being built.
+  absl::Status BeginEntries(ObjectId table, const IndexSchema& index, IndexBuild build);
+  absl::StatusOr<std::optional<WallMicros>> ExpiryOfRow(ObjectId table, const KeySpace* committed,
+                                                        absl::string_view key);
+  // Null unless this transaction has created the sequence or changed its definition.
+  absl::StatusOr<std::shared_ptr<const ObjectSchema>> Sequence(ObjectId id, bool* is_own) const;
+  absl::Status PutObject(ObjectSchema object);
 
   absl::StatusOr<ObjectId> NextObjectId();
   // Stores the table's definition and makes it this transaction's.
@@ -145,11 +177,11 @@ class TransactionImpl final : public Transaction {
   ObjectId read_space_id_ = kCatalogSpace;
   std::shared_ptr<KeySpace> read_space_;
   std::shared_ptr<const Catalog> read_catalog_;
-  // What `ZOrderTable` found last, likewise.
-  ObjectId indexed_table_id_ = kCatalogSpace;
-  std::shared_ptr<const TableSchema> indexed_table_;
+  // What `FindIndexed` found last, likewise.
+  IndexedTable indexed_;
   std::shared_ptr<const Catalog> indexed_catalog_;
   std::string scratch_;
+  std::string entry_scratch_;
   // The definitions that held before the write of that number.
   std::vector<std::pair<Mark, std::shared_ptr<const Catalog>>> catalog_history_;
 };

@@ -259,9 +259,56 @@ TEST(SchemaCodecTest, TruncatedAndNewerRecordsAreRefused) {
     EXPECT_EQ(DecodeSchema(bytes.substr(0, size)).status().code(), absl::StatusCode::kDataLoss);
   }
   std::string newer = bytes;
-  newer[0] = 3;
+  newer[0] = 4;
   EXPECT_EQ(DecodeSchema(newer).status().code(), absl::StatusCode::kUnimplemented);
-  EXPECT_THAT(std::string(DecodeSchema(newer).status().message()), HasSubstr("format version 3"));
+  EXPECT_THAT(std::string(DecodeSchema(newer).status().message()), HasSubstr("format version 4"));
+}
+
+TEST(SchemaCodecTest, WhatVersionThreeBroughtComesBack) {
+  TableSchema schema = WideTable();
+  schema.schema_name = "other";
+  schema.primary_key_name = "key";
+  for (uint32_t i = 0; i < schema.columns.size(); ++i) schema.storage.push_back(2 * i);
+  schema.storage_count = static_cast<uint32_t>(2 * schema.columns.size());
+  schema.columns[1].missing = "";
+  schema.columns[2].identity = Identity::kByDefault;
+  IndexSchema index{.id = 12, .name = "b", .method = "btree"};
+  index.parts = {{.column = 1, .descending = true, .nulls_first = true},
+                 {.expression_sql = "lower(body)", .expression_type = {TypeId::kText}}};
+  index.unique = index.nulls_not_distinct = index.is_constraint = index.is_primary = true;
+  index.where_sql = "id > 3";
+  schema.indexes.push_back(index);
+  schema.checks.push_back({"c", "id > 0"});
+  schema.foreign_keys.push_back({.name = "f",
+                                 .columns = {1, 2},
+                                 .referenced_table = 3,
+                                 .referenced_columns = {0, 5},
+                                 .on_delete = ForeignKeyAction::kCascade,
+                                 .on_update = ForeignKeyAction::kSetNull,
+                                 .match_full = true,
+                                 .deferrable = true,
+                                 .initially_deferred = true});
+  const std::string bytes = EncodeSchema(schema);
+  EXPECT_EQ(bytes[0], 3);
+  const absl::StatusOr<TableSchema> back = DecodeSchema(bytes);
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(EncodeSchema(*back), bytes);
+  EXPECT_EQ(back->indexes.back().parts, index.parts);
+  EXPECT_TRUE(back->indexes.back().is_primary);
+  EXPECT_EQ(back->storage, schema.storage);
+  EXPECT_EQ(back->columns[1].missing, std::optional<std::string>(""));
+  EXPECT_EQ(back->foreign_keys[0].on_update, ForeignKeyAction::kSetNull);
+  for (size_t size = 0; size < bytes.size(); ++size) {
+    EXPECT_EQ(DecodeSchema(bytes.substr(0, size)).status().code(), absl::StatusCode::kDataLoss);
+  }
+  ObjectSchema view{.id = 4, .name = "v", .sql = "SELECT 1"};
+  view.columns.push_back({.name = "a", .type = {TypeId::kInteger}});
+  const std::string object = EncodeObject(view);
+  ASSERT_TRUE(DecodeObject(object).ok());
+  EXPECT_EQ(EncodeObject(*DecodeObject(object)), object);
+  for (size_t size = 0; size < object.size(); ++size) {
+    EXPECT_EQ(DecodeObject(object.substr(0, size)).status().code(), absl::StatusCode::kDataLoss);
+  }
 }
 
 TEST(SchemaCodecTest, OnlyTablesWithZOrderIndexesAreOfVersionTwo) {

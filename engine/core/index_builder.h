@@ -1,7 +1,8 @@
-// Makes the entries of rows that were there before their zorder index.
+// Makes the entries of rows that were there before their zorder or btree index.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "absl/base/thread_annotations.h"
@@ -22,20 +23,28 @@ namespace kyrodb::engine {
 // an entry for every row.
 //
 // Thread-safety:  all methods may be called from any thread.
-class ZOrderBuilder {
+class IndexBuilder {
  public:
   // The arguments must outlive it.
-  ZOrderBuilder(const TransactionContext* context, const Views* views)
+  IndexBuilder(const TransactionContext* context, const Views* views)
       : context_(context), views_(views) {}
 
   // Takes each index that is being built one batch further. Returns whether there was anything to
-  // do.
+  // do. A unique index that cannot be is left as it is.
   absl::StatusOr<bool> BuildSome();
+
+  // Builds one index to its end; `AlreadyExists` when it cannot be unique, `NotFound` when it is
+  // gone, and what `check` says, which is asked between batches.
+  absl::Status Build(ObjectId table, ObjectId index, const std::function<absl::Status()>& check);
 
   // Whether no index is being built. Only `BuildSome` finds out.
   bool IsDone() const;
 
  private:
+  // One batch: whether there was anything to do. `again`: rows have changed meanwhile.
+  absl::StatusOr<bool> BuildBatch(ObjectId table, ObjectId index, bool* again)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   const TransactionContext* const context_;
   const Views* const views_;
   mutable absl::Mutex mutex_;
