@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/container/flat_hash_map.h"
@@ -12,16 +13,23 @@
 #include "absl/strings/str_join.h"
 #include "engine/base/random.h"
 #include "engine/base/status.h"
+#include "engine/index_key.h"
 #include "sql/bind/binder.h"
 #include "sql/error.h"
 #include "sql/execute/context.h"
+#include "sql/execute/foreign_keys.h"
 #include "sql/execute/modify.h"
 #include "sql/execute/operator.h"
+#include "sql/execute/row_writer.h"
 #include "sql/format.h"
 #include "sql/parse/parser.h"
 #include "sql/plan/planner.h"
+#include "sql/statement/alter_table.h"
+#include "sql/statement/analyze.h"
 #include "sql/statement/definition.h"
 #include "sql/statement/parameters.h"
+#include "sql/statement/row_expressions.h"
+#include "sql/statement/sequence.h"
 #include "sql/statement/session_impl.h"
 #include "sql/statement/settings.h"
 #include "sql/statement/system_tables.h"
@@ -36,7 +44,20 @@ bool IsWrite(StatementKind kind) {
 bool IsDefinition(StatementKind kind) {
   return kind == StatementKind::kCreateTable || kind == StatementKind::kCreateIndex ||
          kind == StatementKind::kCreateView || kind == StatementKind::kCreateExtension ||
-         kind == StatementKind::kDrop || kind == StatementKind::kAlterTable;
+         kind == StatementKind::kDrop || kind == StatementKind::kAlterTable ||
+         kind == StatementKind::kReindex || kind == StatementKind::kCreateSchema ||
+         kind == StatementKind::kCreateSequence || kind == StatementKind::kAlterSequence ||
+         kind == StatementKind::kComment;
+}
+
+// Whether a query changes rows in its WITH.
+bool HasCommonWrites(const Statement& statement) {
+  const auto& query = statement.As<sql::Query>();
+  if (query.with == nullptr) return false;
+  for (const CommonTable& table : query.with->tables) {
+    if (table.statement->kind != StatementKind::kQuery) return true;
+  }
+  return false;
 }
 
 absl::Status NotSupported(Position position, absl::string_view what) {
@@ -101,7 +122,7 @@ std::string CommandOf(const Statement& statement) {
     case StatementKind::kDrop:
       return absl::StrCat("DROP ", ObjectWord(statement.As<DropStatement>().object));
     case StatementKind::kAlterTable:
-      return "ALTER TABLE";
+      return absl::StrCat("ALTER ", ObjectWord(statement.As<AlterTableStatement>().object));
     case StatementKind::kTruncate:
       return "TRUNCATE TABLE";
     case StatementKind::kTransaction:
@@ -154,6 +175,16 @@ std::string CommandOf(const Statement& statement) {
           return "NOTIFY";
       }
       return "LISTEN";
+    case StatementKind::kReindex:
+      return "REINDEX";
+    case StatementKind::kCreateSchema:
+      return "CREATE SCHEMA";
+    case StatementKind::kCreateSequence:
+      return "CREATE SEQUENCE";
+    case StatementKind::kAlterSequence:
+      return "ALTER SEQUENCE";
+    case StatementKind::kComment:
+      return "COMMENT";
   }
   return "";
 }
@@ -188,6 +219,7 @@ Session::Impl::Impl(engine::Database* database, SessionOptions options)
         return true;
       }) {
   AddSystemTables(database_, &own_tables_);
+  database_->SetRowExpressionCompiler(&RowExpressions());
 }
 
 // Cursors and portals know the session, so they go first; the hub must not know it longer.
@@ -235,6 +267,10 @@ absl::Status Session::Impl::SetIsolation(IsolationLevel isolation, Position posi
 }
 
 absl::Status Session::Impl::Commit() {
+  if (absl::Status status = CheckDeferred(); !status.ok()) {
+    Abandon();
+    return status;
+  }
   CloseCursors();
   absl::StatusOr<engine::CommitInfo> info = transaction_->Commit();
   transaction_.reset();
@@ -248,7 +284,23 @@ absl::Status Session::Impl::Commit() {
   return absl::OkStatus();
 }
 
+// References that were left for the end of the transaction.
+absl::Status Session::Impl::CheckDeferred() {
+  if (deferred_.empty()) return absl::OkStatus();
+  const std::vector<PendingReference> pending = std::exchange(deferred_, {});
+  ExecutionContext context;
+  context.transaction = transaction_.get();
+  context.database = database_;
+  context.statistics = &statistics_;
+  context.cancelled = &cancelled_;
+  for (const PendingReference& reference : pending) {
+    KYRO_RETURN_IF_ERROR(CheckPendingReference(reference, context));
+  }
+  return absl::OkStatus();
+}
+
 void Session::Impl::Abandon() {
+  deferred_.clear();
   if (transaction_ == nullptr) return;
   CloseCursors();
   transaction_->Rollback();
@@ -354,7 +406,7 @@ absl::Status Session::Impl::RunStatement(const ParsedStatement& parsed, absl::st
     return RunExecute(statement.As<ExecuteStatement>(), parsed, alone, sink);
   }
   const bool autocommit = !in_block_ && alone;
-  const bool is_read = statement.kind == StatementKind::kQuery;
+  const bool is_read = statement.kind == StatementKind::kQuery && !HasCommonWrites(statement);
   const int64_t begin = Clock::System().SteadyNanos();
   for (int attempt = 0;; ++attempt) {
     if (transaction_ == nullptr) {
@@ -528,6 +580,7 @@ void Session::Impl::Prepare(const ParsedStatement& parsed, std::span<const Param
   run->bind.own_virtual_tables = &own_tables_;
   run->bind.virtual_tables = options_.virtual_tables;
   run->bind.transaction_micros = transaction_micros_;
+  run->bind.search_path = SearchPath();
   run->bind.parameter_types = &run->types;
   run->bind.parameter_count = parameter_count;
   run->context = std::make_unique<ExecutionContext>();
@@ -537,6 +590,9 @@ void Session::Impl::Prepare(const ParsedStatement& parsed, std::span<const Param
   functions.statement_micros = database_->clock().WallMicros();
   functions.clock = &database_->clock();
   functions.random = &random_;
+  run->sequences = std::make_unique<SequenceRunner>(transaction_.get(), &run->bind.search_path,
+                                                    &sequence_memory_);
+  functions.sequences = run->sequences.get();
   functions.embedder = &database_->embedder();
   functions.database_name = options_.database_name;
   functions.user_name = options_.user_name;
@@ -546,6 +602,7 @@ void Session::Impl::Prepare(const ParsedStatement& parsed, std::span<const Param
   functions.setting = &show_setting_;
   context.evaluation.subqueries = &context;
   context.transaction = transaction_.get();
+  context.deferred = &deferred_;
   context.database = database_;
   context.ef_search = static_cast<size_t>(settings_.Number("hnsw.ef_search"));
   context.memory_bytes_max = static_cast<uint64_t>(settings_.Number("work_mem")) << 10;
@@ -568,6 +625,13 @@ void Session::Impl::Prepare(const ParsedStatement& parsed, std::span<const Param
     if (!statistics.ok()) return 1000.0;
     return static_cast<double>(statistics->entry_count) +
            static_cast<double>(statistics->memtable_bytes) / 100;
+  };
+  run->plan.statistics = [this](const engine::TableSchema& table) {
+    return LoadStatistics(table, transaction_.get(), &statistics_cache_);
+  };
+  run->plan.index_is_complete = [this](const engine::IndexSchema& index) {
+    const auto building = transaction_->Get(index.id, engine::IndexBuildKey());
+    return building.ok() && !building->has_value();
   };
   run->plan.use_indexes = settings_.Switch("enable_indexscan");
   run->plan.evaluation = &context.evaluation;
@@ -603,16 +667,32 @@ absl::Status Session::Impl::BindAndPlan(const Statement& statement, Run* run,
     if (!detail.empty()) planned->shown->details.push_back(detail);
     if (planned->source != nullptr) planned->shown->children.push_back(planned->source);
   };
+  const auto plan_common_writes = [&]() -> absl::Status {
+    for (BoundCommonWrite& write : binder.TakeCommonWrites()) {
+      PlanPtr source;
+      if (write.insert != nullptr) {
+        KYRO_ASSIGN_OR_RETURN(source, PlanInsert(write.insert.get(), &planner));
+      } else if (write.update != nullptr) {
+        KYRO_ASSIGN_OR_RETURN(source, PlanUpdate(write.update.get(), &planner));
+      } else {
+        KYRO_ASSIGN_OR_RETURN(source, PlanDelete(write.remove.get(), &planner));
+      }
+      planned->common_writes.emplace_back(std::move(write), std::move(source));
+    }
+    return absl::OkStatus();
+  };
   switch (statement.kind) {
     case StatementKind::kQuery: {
       KYRO_ASSIGN_OR_RETURN(planned->query, binder.BindQuery(statement.As<sql::Query>()));
       KYRO_RETURN_IF_ERROR(BindParameters(run, parameters));
+      KYRO_RETURN_IF_ERROR(plan_common_writes());
       KYRO_ASSIGN_OR_RETURN(planned->source, planner.Plan(planned->query.get()));
       break;
     }
     case StatementKind::kInsert: {
       KYRO_ASSIGN_OR_RETURN(planned->insert, binder.BindInsert(statement.As<InsertStatement>()));
       KYRO_RETURN_IF_ERROR(BindParameters(run, parameters));
+      KYRO_RETURN_IF_ERROR(plan_common_writes());
       KYRO_ASSIGN_OR_RETURN(planned->source, PlanInsert(&planned->insert, &planner));
       std::string detail;
       if (planned->source == nullptr) {
@@ -629,6 +709,7 @@ absl::Status Session::Impl::BindAndPlan(const Statement& statement, Run* run,
     case StatementKind::kUpdate: {
       KYRO_ASSIGN_OR_RETURN(planned->update, binder.BindUpdate(statement.As<UpdateStatement>()));
       KYRO_RETURN_IF_ERROR(BindParameters(run, parameters));
+      KYRO_RETURN_IF_ERROR(plan_common_writes());
       KYRO_ASSIGN_OR_RETURN(planned->source, PlanUpdate(&planned->update, &planner));
       shown("Update", *planned->update.table, "");
       break;
@@ -636,6 +717,7 @@ absl::Status Session::Impl::BindAndPlan(const Statement& statement, Run* run,
     case StatementKind::kDelete: {
       KYRO_ASSIGN_OR_RETURN(planned->remove, binder.BindDelete(statement.As<DeleteStatement>()));
       KYRO_RETURN_IF_ERROR(BindParameters(run, parameters));
+      KYRO_RETURN_IF_ERROR(plan_common_writes());
       KYRO_ASSIGN_OR_RETURN(planned->source, PlanDelete(&planned->remove, &planner));
       shown("Delete", *planned->remove.table, "");
       break;
@@ -647,9 +729,28 @@ absl::Status Session::Impl::BindAndPlan(const Statement& statement, Run* run,
   return absl::OkStatus();
 }
 
+absl::Status Session::Impl::RunCommonWrites(const Planned& planned, Run* run) {
+  ExecutionContext& context = *run->context;
+  if (read_only_ && !planned.common_writes.empty()) {
+    return Error(sqlstate::kReadOnlyTransaction, 0,
+                 "cannot execute a data-modifying statement in a read-only transaction");
+  }
+  for (const auto& [write, source] : planned.common_writes) {
+    absl::StatusOr<WriteResult> result =
+        write.insert != nullptr   ? RunInsert(*write.insert, source.get(), context)
+        : write.update != nullptr ? RunUpdate(*write.update, *source, context)
+                                  : RunDelete(*write.remove, *source, context);
+    KYRO_RETURN_IF_ERROR(result.status());
+    context.work_tables[write.rows.get()] =
+        std::make_shared<const std::vector<Row>>(std::move(result->returned));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<WriteResult> Session::Impl::RunPlanned(const Statement& statement,
                                                       const Planned& planned, Run* run) {
   ExecutionContext& context = *run->context;
+  KYRO_RETURN_IF_ERROR(RunCommonWrites(planned, run));
   if (statement.kind == StatementKind::kInsert) {
     return RunInsert(planned.insert, planned.source.get(), context);
   }
@@ -665,7 +766,13 @@ absl::Status Session::Impl::RunQuery(Run* run, std::span<const Parameter> parame
   KYRO_RETURN_IF_ERROR(BindAndPlan(*run->statement, run, parameters, &planned));
   last_plan_ = planned.source;
   uint64_t count = 0;
-  if (streaming) KYRO_RETURN_IF_ERROR(sink->Columns(planned.query->columns));
+  KYRO_RETURN_IF_ERROR(RunCommonWrites(planned, run));
+  if (streaming) {
+    KYRO_RETURN_IF_ERROR(sink->Columns(planned.query->columns));
+  } else {
+    outcome->returns_rows = true;
+    outcome->columns = planned.query->columns;
+  }
   KYRO_RETURN_IF_ERROR(
       RunPlan(*planned.source, *run->context, [&](std::span<Row> rows) -> absl::Status {
         count += rows.size();
@@ -704,19 +811,27 @@ absl::Status Session::Impl::RunWrite(Run* run, std::span<const Parameter> parame
   return absl::OkStatus();
 }
 
+std::vector<std::string> Session::Impl::SearchPath() const {
+  return SchemasOf(settings_.Show("search_path", 0).value_or(""), options_.user_name);
+}
+
+DefinitionContext Session::Impl::ForDefinition(Run* run, NoticeReceiver notice) {
+  return {.bind = &run->bind,
+          .transaction = transaction_.get(),
+          .execution = run->context.get(),
+          .notice = std::move(notice)};
+}
+
 absl::Status Session::Impl::RunCreateTable(Run* run, Outcome* outcome,
                                            const NoticeReceiver& notice) {
   const auto& statement = run->statement->As<CreateTableStatement>();
-  Binder binder(run->bind);
+  const DefinitionContext definition = ForDefinition(run, notice);
   outcome->tag = "CREATE TABLE";
-  if (statement.as_query == nullptr) {
-    return CreateTable(statement, nullptr, run->bind, &binder, transaction_.get(), notice).status();
-  }
+  if (statement.as_query == nullptr) return CreateTable(statement, nullptr, definition).status();
+  Binder binder(run->bind);
   KYRO_ASSIGN_OR_RETURN(const std::shared_ptr<BoundQuery> query,
                         binder.BindQuery(*statement.as_query));
-  KYRO_ASSIGN_OR_RETURN(
-      const engine::ObjectId id,
-      CreateTable(statement, query.get(), run->bind, &binder, transaction_.get(), notice));
+  KYRO_ASSIGN_OR_RETURN(const engine::ObjectId id, CreateTable(statement, query.get(), definition));
   outcome->tag = "CREATE TABLE AS";
   if (id == 0 || statement.with_no_data) return absl::OkStatus();
   BoundInsert insert;
@@ -731,6 +846,40 @@ absl::Status Session::Impl::RunCreateTable(Run* run, Outcome* outcome,
   statistics_.affected = result.affected;
   outcome->tag = absl::StrCat("SELECT ", result.affected);
   return absl::OkStatus();
+}
+
+absl::Status Session::Impl::RunCreateIndex(Run* run, const NoticeReceiver& notice) {
+  const auto& statement = run->statement->As<CreateIndexStatement>();
+  if (statement.concurrently && (in_block_ || implicit_)) {
+    return Error(sqlstate::kActiveTransaction, 0,
+                 "CREATE INDEX CONCURRENTLY cannot run inside a transaction block");
+  }
+  DefinitionContext definition = ForDefinition(run, notice);
+  const engine::Transaction::Mark mark = transaction_->SetMark();
+  const auto build = statement.concurrently ? engine::IndexBuild::kLater : engine::IndexBuild::kNow;
+  absl::StatusOr<CreatedIndex> created = CreateIndex(statement, build, definition);
+  const bool too_large = absl::IsResourceExhausted(created.status());
+  if (!statement.concurrently && (!too_large || in_block_ || implicit_)) return created.status();
+  if (too_large) {
+    // More rows than a transaction has room for: entry by entry, beside writers.
+    transaction_->RollbackTo(mark);
+    created = CreateIndex(statement, engine::IndexBuild::kLater, definition);
+  }
+  KYRO_RETURN_IF_ERROR(created.status());
+  if (created->index == 0) return absl::OkStatus();
+  run->context->transaction = nullptr;
+  KYRO_RETURN_IF_ERROR(Commit());
+  absl::Status status = database_->BuildIndex(created->table, created->index,
+                                              [run] { return run->context->CheckInterrupts(); });
+  Begin();
+  if (status.ok()) return status;
+  const std::shared_ptr<const engine::TableSchema> table =
+      transaction_->catalog()->FindTable(created->table);
+  if (table == nullptr) return status;
+  (void)transaction_->DropIndex(created->table, created->index);
+  KYRO_RETURN_IF_ERROR(Commit());
+  Begin();
+  return TranslateUnique(*table, std::move(status));
 }
 
 absl::Status Session::Impl::RunExplain(const ExplainStatement& statement, Run* run,
@@ -820,39 +969,49 @@ absl::Status Session::Impl::RunExplain(const ExplainStatement& statement, Run* r
   return absl::OkStatus();
 }
 
-absl::Status Session::Impl::RunTruncate(const TruncateStatement& statement, Run* run) {
-  Binder binder(run->bind);
-  for (const QualifiedName& name : statement.tables) {
-    KYRO_ASSIGN_OR_RETURN(const std::shared_ptr<const engine::TableSchema> table,
-                          binder.FindTable(name));
-    std::vector<std::string> keys;
-    KYRO_ASSIGN_OR_RETURN(const std::unique_ptr<engine::Iterator> iterator,
-                          transaction_->Scan(table->id, {}));
-    for (; iterator->Valid(); iterator->Next()) {
-      KYRO_RETURN_IF_ERROR(run->context->Charge(iterator->key().size() + 32));
-      keys.emplace_back(iterator->key());
-    }
-    KYRO_RETURN_IF_ERROR(iterator->status());
-    for (const std::string& key : keys) {
-      KYRO_RETURN_IF_ERROR(transaction_->Delete(table->id, key));
-    }
-  }
-  return absl::OkStatus();
-}
-
 absl::Status Session::Impl::RunMaintenance(const Statement& statement, Run* run) {
   if (statement.kind == StatementKind::kCheckpoint) return database_->Checkpoint();
+  const auto analyze = [&](const std::vector<VacuumTarget>& targets) -> absl::Status {
+    Binder binder(run->bind);
+    std::vector<std::shared_ptr<const engine::TableSchema>> tables;
+    for (const VacuumTarget& target : targets) {
+      if (!target.columns.empty()) {
+        return NotSupported(target.columns[0].position, "ANALYZE of columns");
+      }
+      KYRO_ASSIGN_OR_RETURN(std::shared_ptr<const engine::TableSchema> table,
+                            binder.FindTable(target.table));
+      tables.push_back(std::move(table));
+    }
+    if (targets.empty()) tables = transaction_->catalog()->tables();
+    for (const auto& table : tables) {
+      if (table->schema_name == kStatisticsSchema) continue;
+      KYRO_RETURN_IF_ERROR(AnalyzeTable(*table, *run->context));
+    }
+    return absl::OkStatus();
+  };
   if (statement.kind == StatementKind::kAnalyze) {
-    return NotSupported(statement.position, "ANALYZE (there are no statistics to gather)");
+    for (const Option& option : statement.As<AnalyzeStatement>().options) {
+      if (option.name.name == "verbose" || option.name.name == "skip_locked") continue;
+      return NotSupported(option.name.position,
+                          absl::StrCat("ANALYZE (", absl::AsciiStrToUpper(option.name.name), ")"));
+    }
+    return analyze(statement.As<AnalyzeStatement>().targets);
   }
   const auto& vacuum = statement.As<VacuumStatement>();
+  bool analyzes = false;
   for (const Option& option : vacuum.options) {
-    // Merging everything is what FULL asks for, and what is always done.
-    if (option.name.name != "full") {
+    const std::string value = absl::AsciiStrToLower(option.value.value_or("on"));
+    if (option.name.name == "analyze") {
+      analyzes = value == "on" || value == "true" || value == "1";
+      continue;
+    }
+    // Merging everything is what FULL asks for, and what is always done; no row needs freezing.
+    if (option.name.name != "full" && option.name.name != "freeze") {
       return NotSupported(option.name.position,
                           absl::StrCat("VACUUM (", absl::AsciiStrToUpper(option.name.name), ")"));
     }
   }
+  if (analyzes) KYRO_RETURN_IF_ERROR(analyze(vacuum.targets));
   std::vector<engine::ObjectId> spaces;
   Binder binder(run->bind);
   for (const VacuumTarget& target : vacuum.targets) {
@@ -868,7 +1027,7 @@ absl::Status Session::Impl::RunMaintenance(const Statement& statement, Run* run)
   }
   // The snapshot of this statement must not keep old versions alive.
   run->context->transaction = nullptr;
-  Abandon();
+  KYRO_RETURN_IF_ERROR(Commit());
   for (const engine::ObjectId space : spaces) {
     KYRO_RETURN_IF_ERROR(run->context->CheckInterrupts());
     KYRO_RETURN_IF_ERROR(database_->Compact(space));
@@ -994,16 +1153,24 @@ absl::Status Session::Impl::Dispatch(const ParsedStatement& parsed, absl::string
       return RunExplain(statement.As<ExplainStatement>(), &run, parameters, outcome);
     case StatementKind::kCreateTable:
       return RunCreateTable(&run, outcome, notice);
-    case StatementKind::kCreateIndex: {
-      Binder binder(run.bind);
-      return CreateIndex(statement.As<CreateIndexStatement>(), &binder, transaction_.get(), notice);
-    }
+    case StatementKind::kCreateIndex:
+      return RunCreateIndex(&run, notice);
+    case StatementKind::kReindex:
+      return Reindex(statement.As<ReindexStatement>(), ForDefinition(&run, notice));
+    case StatementKind::kCreateView:
+      return CreateView(statement.As<CreateViewStatement>(), ForDefinition(&run, notice));
+    case StatementKind::kCreateSchema:
+      return CreateSchema(statement.As<CreateSchemaStatement>(), ForDefinition(&run, notice));
+    case StatementKind::kCreateSequence:
+      return CreateSequence(statement.As<CreateSequenceStatement>(), ForDefinition(&run, notice));
+    case StatementKind::kAlterSequence:
+      return AlterSequence(statement.As<AlterSequenceStatement>(), ForDefinition(&run, notice));
     case StatementKind::kDrop:
-      return Drop(statement.As<DropStatement>(), transaction_.get(), notice);
+      return Drop(statement.As<DropStatement>(), ForDefinition(&run, notice));
     case StatementKind::kCreateExtension:
-      return CreateExtension(statement.As<CreateExtensionStatement>(), notice);
+      return CreateExtension(statement.As<CreateExtensionStatement>(), ForDefinition(&run, notice));
     case StatementKind::kTruncate:
-      return RunTruncate(statement.As<TruncateStatement>(), &run);
+      return Truncate(statement.As<TruncateStatement>(), ForDefinition(&run, notice));
     case StatementKind::kCheckpoint:
     case StatementKind::kVacuum:
     case StatementKind::kAnalyze:
@@ -1012,8 +1179,9 @@ absl::Status Session::Impl::Dispatch(const ParsedStatement& parsed, absl::string
       return RunSet(statement.As<SetStatement>(), sink);
     case StatementKind::kShow:
       return RunShow(statement.As<ShowStatement>(), outcome);
-    case StatementKind::kCreateView:
     case StatementKind::kAlterTable:
+      return AlterTable(statement.As<AlterTableStatement>(), ForDefinition(&run, notice));
+    case StatementKind::kComment:
       return NotSupported(statement.position, CommandOf(statement));
     case StatementKind::kCopy:
       return RunCopy(statement.As<CopyStatement>(), &run, sink, outcome);

@@ -56,11 +56,17 @@ void AppendCollection(std::string* out, const Host& host, const engine::TableSch
     out->append(",\"field\":");
     AppendJsonString(out, table.columns[index.column].name);
     absl::StrAppend(out, ",\"method\":\"", index.method, "\"");
-    if (index.is_zorder()) {
+    if (index.has_entries()) {
       out->append(",\"fields\":[");
-      for (size_t j = 0; j < index.columns.size(); ++j) {
-        if (j > 0) out->push_back(',');
-        AppendJsonString(out, table.columns[index.columns[j]].name);
+      bool is_first = true;
+      const auto field = [&](const std::string& name) {
+        if (!is_first) out->push_back(',');
+        is_first = false;
+        AppendJsonString(out, name);
+      };
+      for (const uint32_t column : index.columns) field(table.columns[column].name);
+      for (const engine::IndexPart& part : index.parts) {
+        field(part.is_expression() ? part.expression_sql : table.columns[part.column].name);
       }
       out->push_back(']');
     } else {

@@ -24,6 +24,17 @@
 namespace kyrodb::server {
 namespace {
 
+// The columns and expressions of an index that has entries.
+std::vector<std::string> EntryColumns(const engine::TableSchema& table,
+                                      const engine::IndexSchema& index) {
+  std::vector<std::string> names;
+  for (const uint32_t column : index.columns) names.push_back(table.columns[column].name);
+  for (const engine::IndexPart& part : index.parts) {
+    names.push_back(part.is_expression() ? part.expression_sql : table.columns[part.column].name);
+  }
+  return names;
+}
+
 constexpr int kIncludeDepthMax = 16;
 
 constexpr absl::string_view kHelp = R"(Commands:
@@ -316,7 +327,7 @@ bool Shell::List(absl::string_view what, absl::string_view pattern) {
     }
     for (const engine::IndexSchema& index : table->indexes) {
       if (!indexes || !Matches(pattern, index.name)) continue;
-      const size_t columns = index.is_zorder() ? index.columns.size() : 1;
+      const size_t columns = index.has_entries() ? index.columns.size() + index.parts.size() : 1;
       rows.push_back(
           {index.name, std::string("index"), table->name, static_cast<int64_t>(columns)});
     }
@@ -350,10 +361,10 @@ bool Shell::Describe(absl::string_view name) {
     for (const engine::IndexSchema& index : table->indexes) {
       if (index.name != wanted) continue;
       std::vector<engine::Row> columns;
-      for (const uint32_t column : index.columns) {
-        columns.push_back({table->columns[column].name, index.method, engine::Null()});
+      for (const std::string& column : EntryColumns(*table, index)) {
+        columns.push_back({column, index.method, engine::Null()});
       }
-      if (!index.is_zorder()) {
+      if (!index.has_entries()) {
         columns.push_back({table->columns[index.column].name, index.method,
                            std::string(OperatorClass(index.metric))});
       }
@@ -381,11 +392,10 @@ bool Shell::Describe(absl::string_view name) {
     *out_ << "    PRIMARY KEY, learned (" << absl::StrJoin(keys, ", ") << ")\n";
   }
   for (const engine::IndexSchema& index : table->indexes) {
-    if (index.is_zorder()) {
-      std::vector<std::string> columns;
-      for (const uint32_t column : index.columns) columns.push_back(table->columns[column].name);
-      *out_ << "    " << sql::QuoteIdentifier(index.name) << ' ' << index.method << " ("
-            << absl::StrJoin(columns, ", ") << ")\n";
+    if (index.has_entries()) {
+      *out_ << "    " << sql::QuoteIdentifier(index.name) << ' ' << (index.unique ? "unique " : "")
+            << index.method << " (" << absl::StrJoin(EntryColumns(*table, index), ", ") << ")"
+            << (index.where_sql.empty() ? "" : absl::StrCat(" WHERE ", index.where_sql)) << "\n";
       continue;
     }
     *out_ << "    " << sql::QuoteIdentifier(index.name) << ' ' << index.method << " ("

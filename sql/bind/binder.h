@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -28,6 +29,10 @@ struct BindContext {
   // Searched in this order when no table has the name; either may be null.
   const VirtualTableRegistry* own_virtual_tables = nullptr;
   const VirtualTableRegistry* virtual_tables = nullptr;
+  // Where names without a schema are looked for, in this order.
+  std::vector<std::string> search_path = {std::string(engine::kPublicSchema)};
+  // When not null, gets the number of each table and view that is named.
+  std::set<engine::ObjectId>* referenced = nullptr;
   // For 'now', 'today' and their like in literals.
   int64_t transaction_micros = 0;
   // Types of parameters as far as they are known; binding fills in the others.
@@ -58,6 +63,9 @@ struct Scope {
   // Of a query's outputs: functions that give rows may stand here.
   bool allows_sets = false;
   std::optional<size_t> set_relation;  // that holds them
+  bool in_window = false;             // between the parentheses of a window function
+  bool in_window_definition = false;  // after OVER
+  const std::vector<NamedWindow>* windows = nullptr;
 };
 
 // Thread-safety:  one statement, one thread.
@@ -74,12 +82,37 @@ class Binder {
   // The table of that name; 42P01 when there is none. Virtual tables are refused with 42809.
   absl::StatusOr<std::shared_ptr<const engine::TableSchema>> FindTable(const QualifiedName& name);
 
+  // The same, but null when there is no table of that name.
+  std::shared_ptr<const engine::TableSchema> FindTableOrNull(const QualifiedName& name) const;
+  // A view or sequence; null when there is none.
+  std::shared_ptr<const engine::ObjectSchema> FindObject(const QualifiedName& name) const;
+  // The table that has an index of that name; null when there is none.
+  std::shared_ptr<const engine::TableSchema> FindIndexOwner(const QualifiedName& name) const;
+
   // A column's DEFAULT (over no row) and its generated expression (over the table's row), cast to
   // the column's type. `schema` may be one that is being created.
   absl::StatusOr<BoundPtr> BindDefault(const engine::ColumnSchema& column,
                                        const Expression& expression);
   absl::StatusOr<BoundGenerated> BindGenerated(const engine::TableSchema& schema, uint32_t column,
                                                const Expression& expression);
+
+  // An expression over a row of the table: of an index, of a CHECK. `what` names it in messages:
+  // "index expressions". With `immutable`, 42P17 for a function that is not.
+  absl::StatusOr<BoundPtr> BindRowExpression(const engine::TableSchema& schema,
+                                             const Expression& expression, absl::string_view what,
+                                             bool immutable);
+  absl::Status BindChecks(const engine::TableSchema& schema, std::vector<BoundCheck>* checks);
+  // A cast as for assignment.
+  absl::StatusOr<BoundPtr> CoerceToType(BoundPtr expression, const Type& type) {
+    return Coerce(std::move(expression), type, CastContext::kAssignment);
+  }
+  absl::Status BindGeneratedColumns(const engine::TableSchema& schema,
+                                    std::vector<BoundGenerated>* generated);
+  // What a column gets that nothing else is given for.
+  absl::StatusOr<BoundPtr> DefaultFor(const engine::TableSchema& schema, uint32_t column);
+
+  // The statements in WITH that change rows, in their order; they run before the statement itself.
+  std::vector<BoundCommonWrite> TakeCommonWrites() { return std::move(common_writes_); }
 
   // After binding: 42P18 when nothing said what type a parameter has.
   absl::Status CheckParameters() const;
@@ -88,6 +121,8 @@ class Binder {
   struct CommonTableScope {
     const CommonTable* table;
     size_t depth;  // how many of the stack it may see itself
+    bool recursive = false;
+    std::shared_ptr<const WorkTable> rows = nullptr;  // its rows are kept
   };
 
   // binder_expression.cc, binder_call.cc
@@ -132,6 +167,25 @@ class Binder {
   // A literal whose type nothing decides is text.
   absl::StatusOr<BoundPtr> ResolveUnknown(BoundPtr expression);
 
+  // binder_with.cc
+  // Makes the common tables known; the caller takes them off the stack again.
+  absl::Status PushCommonTables(const WithClause* with);
+  absl::StatusOr<BoundRelation> BindCommonTable(size_t index, Scope* outer);
+  absl::StatusOr<std::shared_ptr<BoundQuery>> BindRecursive(const CommonTable& table, Scope* outer);
+  absl::StatusOr<std::shared_ptr<const WorkTable>> BindCommonWrite(const CommonTable& table);
+  absl::StatusOr<std::shared_ptr<BoundQuery>> CastColumns(std::shared_ptr<BoundQuery> query,
+                                                          const std::vector<ResultColumn>& columns,
+                                                          Position position);
+
+  // binder_window.cc
+  absl::StatusOr<BoundPtr> BindWindow(const FunctionExpression& call, const std::string& name,
+                                      Scope* scope);
+  absl::Status BindWindowDefinition(const WindowSpecification& specification, Scope* scope,
+                                    BoundWindow* window);
+  absl::StatusOr<BoundPtr> BindWindowOrder(const Expression& expression, Scope* scope);
+  // After grouping: gives window functions their slots.
+  absl::Status FinishWindows(BoundSelect* select);
+
   // binder_query.cc, binder_from.cc, binder_group.cc
   absl::Status BindBody(const QueryBody& body, const Query* around, Scope* outer,
                         BoundQuery* query);
@@ -147,6 +201,7 @@ class Binder {
                                                       Scope* outer);
   absl::StatusOr<std::unique_ptr<BoundFrom>> AddRelation(BoundRelation relation, const Alias& alias,
                                                          Position position, Scope* scope);
+  absl::StatusOr<BoundRelation> BindView(const engine::ObjectSchema& view, Position position);
   absl::StatusOr<BoundRelation> BindNamedTable(const NamedTable& table, Scope* outer);
   absl::StatusOr<BoundRelation> BindFunctionTable(const FunctionTable& table, Scope* scope,
                                                   Scope* outer);
@@ -161,13 +216,13 @@ class Binder {
   absl::StatusOr<SortKey> MakeSortKey(const OrderItem& item, uint32_t slot, const Type& type);
 
   // binder_write.cc
-  absl::Status BindGeneratedColumns(const engine::TableSchema& schema,
-                                    std::vector<BoundGenerated>* generated);
-  absl::StatusOr<BoundPtr> DefaultFor(const engine::TableSchema& schema, uint32_t column);
   absl::StatusOr<uint32_t> TargetColumn(const engine::TableSchema& schema, const Identifier& name);
   absl::Status BindReturning(const std::vector<SelectItem>& items,
                              const engine::TableSchema& schema, const Identifier& alias,
                              std::vector<ResultColumn>* columns, std::vector<BoundPtr>* outputs);
+  // Finds what ON CONFLICT (…) or ON CONSTRAINT names.
+  absl::Status BindArbiters(const OnConflict& conflict, const engine::TableSchema& schema,
+                            BoundInsert* insert);
   absl::Status BindAssignments(const std::vector<Assignment>& set,
                                const engine::TableSchema& schema, Scope* scope,
                                std::vector<std::pair<uint32_t, BoundPtr>>* out);
@@ -181,8 +236,13 @@ class Binder {
   std::vector<Type> insert_types_;
   // Common tables that may be named now, innermost last.
   std::vector<CommonTableScope> common_tables_;
+  std::vector<BoundCommonWrite> common_writes_;
+  int32_t view_depth_ = 0;
+  int32_t query_depth_ = 0;
 };
 
+// Whether it is a function that only makes sense with OVER.
+bool IsWindowFunction(absl::string_view name);
 // The name that PostgreSQL gives to an output without alias.
 std::string OutputName(const Expression& expression);
 // The candidate nearest to `name`, when it is near enough to be what was meant; else empty.

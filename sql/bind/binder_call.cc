@@ -66,7 +66,6 @@ absl::StatusOr<BoundPtr> Binder::BindSpecialValue(const SpecialValueExpression& 
 
 absl::StatusOr<BoundPtr> Binder::BindCall(const FunctionExpression& call, Scope* scope) {
   const Position at = call.position;
-  if (call.over != nullptr) return NotSupported(at, "a window function");
   if (call.variadic) return NotSupported(at, "VARIADIC");
   if (call.name.parts.size() > 2 ||
       (call.name.parts.size() == 2 && call.name.parts[0].name != "pg_catalog" &&
@@ -80,6 +79,7 @@ absl::StatusOr<BoundPtr> Binder::BindCall(const FunctionExpression& call, Scope*
       return NotSupported(argument.name.position, "a named argument");
     }
   }
+  if (call.over != nullptr || IsWindowFunction(name)) return BindWindow(call, name, scope);
   if (!FunctionRegistry::Get().FindAggregate(name).empty()) {
     return BindAggregate(call, name, scope);
   }

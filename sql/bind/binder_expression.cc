@@ -162,7 +162,22 @@ absl::StatusOr<BoundPtr> Binder::Bind(const Expression& expression, Scope* scope
     }
     case ExpressionKind::kInList: {
       const auto& in = expression.As<InListExpression>();
-      if (in.operand->kind == ExpressionKind::kRow) return NotSupported(at, "IN over rows");
+      if (in.operand->kind == ExpressionKind::kRow) {
+        // Equal to one of them.
+        BoundPtr any = Make(BoundKind::kOr, kBooleanType, at);
+        for (const ExpressionPtr& item : in.items) {
+          const auto* row = item->If<RowExpression>();
+          if (row == nullptr) return NotSupported(item->position, "IN over rows and other values");
+          KYRO_ASSIGN_OR_RETURN(
+              BoundPtr one,
+              MakeRowComparison("=", in.operand->As<RowExpression>(), *row, at, scope));
+          any->arguments.push_back(std::move(one));
+        }
+        if (!in.negated) return any;
+        BoundPtr none = Make(BoundKind::kNot, kBooleanType, at);
+        none->arguments.push_back(std::move(any));
+        return none;
+      }
       BoundPtr bound = Make(BoundKind::kIn, kBooleanType, at);
       bound->negated = in.negated;
       bound->arguments.resize(1);
@@ -398,6 +413,36 @@ absl::StatusOr<BoundPtr> Binder::BindOperator(const std::string& op,
 absl::StatusOr<BoundPtr> Binder::MakeRowComparison(const std::string& op, const RowExpression& left,
                                                    const RowExpression& right, Position position,
                                                    Scope* scope) {
+  if (op == "<" || op == "<=" || op == ">" || op == ">=") {
+    if (left.elements.size() != right.elements.size()) {
+      return Error(sqlstate::kSyntaxError, position,
+                   "unequal number of entries in row expressions");
+    }
+    // a < x, or a = x and what follows decides; the last with the operator itself.
+    const std::string strict = op.substr(0, 1);
+    BoundPtr result;
+    for (size_t i = left.elements.size(); i-- > 0;) {
+      const auto compare = [&](const std::string& with) -> absl::StatusOr<BoundPtr> {
+        std::vector<BoundPtr> arguments(2);
+        KYRO_ASSIGN_OR_RETURN(arguments[0], Bind(*left.elements[i], scope));
+        KYRO_ASSIGN_OR_RETURN(arguments[1], Bind(*right.elements[i], scope));
+        return BindOperator(with, {}, std::move(arguments), position);
+      };
+      if (result == nullptr) {
+        KYRO_ASSIGN_OR_RETURN(result, compare(op));
+        continue;
+      }
+      BoundPtr both = Make(BoundKind::kAnd, kBooleanType, position);
+      KYRO_ASSIGN_OR_RETURN(BoundPtr equal, compare("="));
+      both->arguments.push_back(std::move(equal));
+      both->arguments.push_back(std::move(result));
+      result = Make(BoundKind::kOr, kBooleanType, position);
+      KYRO_ASSIGN_OR_RETURN(BoundPtr before, compare(strict));
+      result->arguments.push_back(std::move(before));
+      result->arguments.push_back(std::move(both));
+    }
+    return result;
+  }
   if (op != "=" && op != "<>") {
     return NotSupported(position, absl::StrCat("comparing rows with ", op));
   }

@@ -1,5 +1,6 @@
 // FROM: tables, functions, subqueries, joins.
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -9,6 +10,7 @@
 #include "sql/error.h"
 #include "sql/functions/set_function.h"
 #include "sql/parse/deparse.h"
+#include "sql/parse/parser.h"
 
 namespace kyrodb::sql {
 namespace {
@@ -34,19 +36,69 @@ std::shared_ptr<const VirtualTable> FindCatalogTable(const QualifiedName& name) 
 
 }  // namespace
 
+std::shared_ptr<const engine::TableSchema> Binder::FindTableOrNull(
+    const QualifiedName& name) const {
+  if (name.parts.size() > 2) return nullptr;
+  if (name.parts.size() == 2) return context_.catalog->FindTable(name.parts[0].name, name.last());
+  for (const std::string& schema : context_.search_path) {
+    // A view of an earlier schema hides the table.
+    if (context_.catalog->FindRelation(schema, name.last()) != nullptr) return nullptr;
+    if (auto table = context_.catalog->FindTable(schema, name.last()); table != nullptr) {
+      return table;
+    }
+  }
+  return nullptr;
+}
+
+std::shared_ptr<const engine::ObjectSchema> Binder::FindObject(const QualifiedName& name) const {
+  if (name.parts.size() > 2) return nullptr;
+  if (name.parts.size() == 2) {
+    return context_.catalog->FindRelation(name.parts[0].name, name.last());
+  }
+  for (const std::string& schema : context_.search_path) {
+    if (auto object = context_.catalog->FindRelation(schema, name.last()); object != nullptr) {
+      return object;
+    }
+  }
+  return nullptr;
+}
+
+std::shared_ptr<const engine::TableSchema> Binder::FindIndexOwner(const QualifiedName& name) const {
+  if (name.parts.size() > 2) return nullptr;
+  if (name.parts.size() == 2) {
+    return context_.catalog->FindIndexOwner(name.parts[0].name, name.last());
+  }
+  for (const std::string& schema : context_.search_path) {
+    if (auto owner = context_.catalog->FindIndexOwner(schema, name.last()); owner != nullptr) {
+      return owner;
+    }
+  }
+  return nullptr;
+}
+
 absl::StatusOr<std::shared_ptr<const engine::TableSchema>> Binder::FindTable(
     const QualifiedName& name) {
-  if (FindCatalogTable(name) != nullptr && context_.catalog->FindTable(name.last()) == nullptr) {
+  if (FindCatalogTable(name) != nullptr && FindTableOrNull(name) == nullptr) {
     return Error(sqlstate::kInsufficientPrivilege, name.position(),
                  absl::StrCat("permission denied: \"", name.last(), "\" is a system catalog"));
   }
-  if (name.parts.size() > 1 && name.parts[0].name != "public") {
-    return Error(name.parts.size() == 2 ? absl::string_view(sqlstate::kUndefinedTable)
-                                        : sqlstate::kFeatureNotSupported,
-                 name.position(), absl::StrCat("relation \"", ToString(name), "\" does not exist"));
+  if (name.parts.size() > 2) {
+    return NotSupported(name.position(), "a name of three parts");
   }
-  std::shared_ptr<const engine::TableSchema> table = context_.catalog->FindTable(name.last());
-  if (table != nullptr) return table;
+  std::shared_ptr<const engine::TableSchema> table = FindTableOrNull(name);
+  if (table != nullptr) {
+    if (context_.referenced != nullptr) context_.referenced->insert(table->id);
+    return table;
+  }
+  if (const auto object = FindObject(name); object != nullptr) {
+    const bool is_view = object->kind == engine::ObjectKind::kView;
+    return Error(is_view ? sqlstate::kFeatureNotSupported : sqlstate::kWrongObjectType,
+                 name.position(),
+                 is_view ? absl::StrCat("\"", name.last(),
+                                        "\" is a view; changing the rows or the "
+                                        "definition of what is below it is not supported yet")
+                         : absl::StrCat("\"", name.last(), "\" is not a table"));
+  }
   for (const VirtualTableRegistry* registry :
        {context_.own_virtual_tables, context_.virtual_tables}) {
     if (registry != nullptr && registry->Find(name.last()) != nullptr) {
@@ -65,39 +117,62 @@ absl::StatusOr<std::shared_ptr<const engine::TableSchema>> Binder::FindTable(
   return status;
 }
 
+absl::StatusOr<BoundRelation> Binder::BindView(const engine::ObjectSchema& view,
+                                               Position position) {
+  constexpr int32_t kViewDepthMax = 50;
+  if (++view_depth_ > kViewDepthMax) {
+    return Error(
+        sqlstate::kInvalidObjectDefinition, position,
+        absl::StrCat("infinite recursion detected in rules for relation \"", view.name, "\""));
+  }
+  if (context_.referenced != nullptr) context_.referenced->insert(view.id);
+  KYRO_ASSIGN_OR_RETURN(const ParsedStatement parsed, ParseStatement(view.sql));
+  // It sees nothing of the statement around it.
+  const std::vector<CommonTableScope> common_tables = std::exchange(common_tables_, {});
+  const std::vector<Type> insert_types = std::exchange(insert_types_, {});
+  absl::StatusOr<std::shared_ptr<BoundQuery>> query =
+      BindQuery(parsed.statement->As<Query>(), nullptr);
+  common_tables_ = common_tables;
+  insert_types_ = insert_types;
+  --view_depth_;
+  if (!query.ok()) return Annotate(query.status(), absl::StrCat("view \"", view.name, "\""));
+  // `*` in it may stand for more columns by now, or for fewer.
+  if ((*query)->columns.size() < view.columns.size()) {
+    return Error(sqlstate::kInvalidObjectDefinition, position,
+                 absl::StrCat("view \"", view.name, "\" has lost columns of what it names"));
+  }
+  BoundRelation relation;
+  relation.alias = view.name;
+  relation.kind = RelationKind::kSubquery;
+  relation.query = *std::move(query);
+  relation.columns = relation.query->columns;
+  relation.columns.resize(view.columns.size());
+  if (relation.query->columns.size() > view.columns.size()) {
+    KYRO_ASSIGN_OR_RETURN(relation.query,
+                          CastColumns(std::move(relation.query), relation.columns, position));
+  }
+  for (size_t i = 0; i < view.columns.size(); ++i) relation.columns[i].name = view.columns[i].name;
+  return relation;
+}
+
 absl::StatusOr<BoundRelation> Binder::BindNamedTable(const NamedTable& table, Scope* outer) {
   BoundRelation relation;
   relation.alias = table.name.last();
   // Common tables first, the innermost of a name.
   if (table.name.parts.size() == 1) {
     for (size_t i = common_tables_.size(); i > 0; --i) {
-      const CommonTableScope common = common_tables_[i - 1];
-      if (common.table->name.name != table.name.last()) continue;
-      // It sees only those before it.
-      const std::vector<CommonTableScope> saved = common_tables_;
-      common_tables_.resize(common.depth);
-      absl::StatusOr<std::shared_ptr<BoundQuery>> query =
-          BindQuery(common.table->statement->As<Query>(), outer);
-      common_tables_ = saved;
-      if (!query.ok()) return query.status();
-      relation.kind = RelationKind::kSubquery;
-      relation.query = *std::move(query);
-      relation.columns = relation.query->columns;
-      if (common.table->columns.size() > relation.columns.size()) {
-        return Error(sqlstate::kInvalidColumnReference, common.table->name.position,
-                     absl::StrCat("WITH query \"", common.table->name.name, "\" has ",
-                                  relation.columns.size(), " columns available but ",
-                                  common.table->columns.size(), " columns specified"));
-      }
-      for (size_t c = 0; c < common.table->columns.size(); ++c) {
-        relation.columns[c].name = common.table->columns[c].name;
-      }
-      return relation;
+      if (common_tables_[i - 1].table->name.name != table.name.last()) continue;
+      return BindCommonTable(i - 1, outer);
     }
   }
   const QualifiedName& name = table.name;
-  if (name.parts.size() == 1 || (name.parts.size() == 2 && name.parts[0].name == "public")) {
-    if (auto schema = context_.catalog->FindTable(name.last()); schema != nullptr) {
+  if (name.parts.size() <= 2) {
+    if (const auto object = FindObject(name);
+        object != nullptr && object->kind == engine::ObjectKind::kView) {
+      return BindView(*object, name.position());
+    }
+    if (auto schema = FindTableOrNull(name); schema != nullptr) {
+      if (context_.referenced != nullptr) context_.referenced->insert(schema->id);
       relation.kind = RelationKind::kTable;
       for (const engine::ColumnSchema& column : schema->columns) {
         relation.columns.push_back({column.name, column.type});
@@ -105,9 +180,10 @@ absl::StatusOr<BoundRelation> Binder::BindNamedTable(const NamedTable& table, Sc
       relation.table = std::move(schema);
       return relation;
     }
+    const bool may_be_virtual = name.parts.size() == 1 || name.parts[0].name == "public";
     for (const VirtualTableRegistry* registry :
          {context_.own_virtual_tables, context_.virtual_tables}) {
-      if (registry == nullptr) continue;
+      if (registry == nullptr || !may_be_virtual) continue;
       if (auto found = registry->Find(name.last()); found != nullptr) {
         relation.kind = RelationKind::kVirtual;
         for (const VirtualColumn& column : found->columns()) {

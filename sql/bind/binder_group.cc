@@ -43,8 +43,22 @@ void VisitQuery(BoundQuery* query, uint32_t depth,
       for (BoundPtr& e : aggregate.order_keys) walk(&e, depth);
     }
     for (BoundPtr& e : select.group_keys) walk(&e, depth);
+    for (BoundWindow& window : select.windows) {
+      for (BoundPtr& e : window.arguments) walk(&e, depth);
+      for (BoundPtr& e : window.partition_by) walk(&e, depth);
+      for (BoundPtr& e : window.order_by) walk(&e, depth);
+      for (BoundPtr* e :
+           {&window.filter, &window.begin.offset, &window.begin.edge, &window.begin.key,
+            &window.end.offset, &window.end.edge, &window.end.key}) {
+        walk(e, depth);
+      }
+    }
     walk(&select.having, depth);
     for (BoundPtr& e : select.outputs) walk(&e, depth);
+  }
+  if (query->recursive != nullptr) {
+    VisitQuery(query->recursive->left.get(), depth, visit);
+    VisitQuery(query->recursive->right.get(), depth, visit);
   }
   if (query->set_operation != nullptr) {
     VisitQuery(query->set_operation->left.get(), depth, visit);
@@ -95,6 +109,8 @@ absl::StatusOr<uint32_t> Binder::GroupSlotOf(const BoundExpression& column, uint
 
 absl::Status Binder::RewriteGrouped(BoundPtr* expression, BoundSelect* select) {
   BoundExpression& e = **expression;
+  // Its parts are the window's, which are rewritten for themselves.
+  if (e.kind == BoundKind::kWindow) return absl::OkStatus();
   if (e.kind == BoundKind::kAggregate) {
     e.kind = BoundKind::kColumn;
     e.name = select->aggregates[e.slot].text;

@@ -119,25 +119,12 @@ absl::StatusOr<std::shared_ptr<BoundQuery>> Binder::BindQuery(const Query& query
   }
   if (query.with_ties) return NotSupported(query.limit_position, "WITH TIES");
   const size_t common_tables_before = common_tables_.size();
-  if (query.with != nullptr) {
-    if (query.with->recursive) return NotSupported(query.with->position, "WITH RECURSIVE");
-    for (const CommonTable& table : query.with->tables) {
-      if (table.statement->kind != StatementKind::kQuery) {
-        return NotSupported(table.name.position, "a data-modifying statement in WITH");
-      }
-      for (size_t i = common_tables_before; i < common_tables_.size(); ++i) {
-        if (common_tables_[i].table->name.name == table.name.name) {
-          return Error(
-              sqlstate::kDuplicateAlias, table.name.position,
-              absl::StrCat("WITH query name \"", table.name.name, "\" specified more than once"));
-        }
-      }
-      common_tables_.push_back({&table, common_tables_.size()});
-    }
-  }
+  ++query_depth_;
+  absl::Status status = PushCommonTables(query.with.get());
   auto bound = std::make_shared<BoundQuery>();
-  absl::Status status = BindBody(*query.body, &query, outer, bound.get());
+  if (status.ok()) status = BindBody(*query.body, &query, outer, bound.get());
   if (status.ok()) status = BindLimit(query, outer, bound.get());
+  --query_depth_;
   common_tables_.resize(common_tables_before);
   KYRO_RETURN_IF_ERROR(status);
   return bound;
@@ -403,20 +390,22 @@ absl::Status Binder::BindSelectItems(const std::vector<SelectItem>& items, Scope
 
 absl::Status Binder::BindSelect(const SelectBody& body, const Query* around, Scope* outer,
                                 BoundQuery* query) {
-  if (!body.distinct_on.empty()) {
-    return NotSupported(body.distinct_on[0]->position, "DISTINCT ON");
-  }
-  if (!body.windows.empty()) {
-    return NotSupported(body.windows[0].name.position, "the WINDOW clause");
+  for (size_t i = 0; i < body.windows.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      if (body.windows[i].name.name != body.windows[j].name.name) continue;
+      return Error("42P20", body.windows[i].name.position,
+                   absl::StrCat("window \"", body.windows[i].name.name, "\" is already defined"));
+    }
   }
   // Only the outermost SELECT of an INSERT knows its target.
   const std::vector<Type> wanted = std::exchange(insert_types_, {});
   query->select = std::make_unique<BoundSelect>();
   BoundSelect& select = *query->select;
-  select.distinct = body.distinct;
+  select.distinct = body.distinct && body.distinct_on.empty();
   Scope scope;
   scope.parent = outer;
   scope.select = &select;
+  scope.windows = &body.windows;
   for (const TableRefPtr& ref : body.from) {
     KYRO_ASSIGN_OR_RETURN(std::unique_ptr<BoundFrom> from, BindFrom(*ref, &scope, outer));
     select.from.push_back(std::move(from));
@@ -476,9 +465,15 @@ absl::Status Binder::BindSelect(const SelectBody& body, const Query* around, Sco
     }
     if (output.has_value()) {
       bool has_aggregate = false;
-      VisitExpression(*select.outputs[*output], [&has_aggregate](const BoundExpression& e) {
+      bool has_window = false;
+      VisitExpression(*select.outputs[*output], [&](const BoundExpression& e) {
         has_aggregate = has_aggregate || e.kind == BoundKind::kAggregate;
+        has_window = has_window || e.kind == BoundKind::kWindow;
       });
+      if (has_window) {
+        return Error("42P20", select.outputs[*output]->position,
+                     "window functions are not allowed in GROUP BY");
+      }
       if (has_aggregate) {
         return Error(sqlstate::kGroupingError, select.outputs[*output]->position,
                      "aggregate functions are not allowed in GROUP BY");
@@ -543,12 +538,59 @@ absl::Status Binder::BindSelect(const SelectBody& body, const Query* around, Sco
       query->order_by.push_back(key);
     }
   }
+  // DISTINCT ON: an output's number or name, or an expression of its own.
+  for (const ExpressionPtr& expression : body.distinct_on) {
+    std::optional<uint32_t> slot;
+    const auto* literal = expression->If<LiteralExpression>();
+    if (literal != nullptr && literal->type == LiteralType::kInteger) {
+      if (literal->integer < 1 || literal->integer > static_cast<int64_t>(visible)) {
+        return Error(sqlstate::kInvalidColumnReference, expression->position,
+                     absl::StrCat("SELECT DISTINCT ON position ", literal->integer,
+                                  " is not in select list"));
+      }
+      slot = static_cast<uint32_t>(literal->integer - 1);
+    } else {
+      const auto* column = expression->If<ColumnExpression>();
+      for (uint32_t i = 0; column != nullptr && column->name.parts.size() == 1 && i < visible;
+           ++i) {
+        if (query->columns[i].name == column->name.last() && !slot.has_value()) slot = i;
+      }
+    }
+    if (!slot.has_value()) {
+      KYRO_ASSIGN_OR_RETURN(BoundPtr bound, Bind(*expression, &scope));
+      KYRO_ASSIGN_OR_RETURN(bound, ResolveUnknown(std::move(bound)));
+      for (uint32_t i = 0; i < select.outputs.size() && !slot.has_value(); ++i) {
+        if (SameExpression(*select.outputs[i], *bound)) slot = i;
+      }
+      if (!slot.has_value()) {
+        slot = static_cast<uint32_t>(select.outputs.size());
+        select.outputs.push_back(std::move(bound));
+      }
+    }
+    if (std::find(select.distinct_on.begin(), select.distinct_on.end(), *slot) ==
+        select.distinct_on.end()) {
+      select.distinct_on.push_back(*slot);
+    }
+  }
+  if (!select.distinct_on.empty()) {
+    select.distinct = false;
+    for (const BoundPtr& output : select.outputs) select.distinct_types.push_back(output->type);
+    // The first of each combination is that of the order, so the order begins with them.
+    const size_t count = std::min(select.distinct_on.size(), query->order_by.size());
+    for (size_t i = 0; i < count; ++i) {
+      if (std::find(select.distinct_on.begin(), select.distinct_on.end(),
+                    query->order_by[i].slot) == select.distinct_on.end()) {
+        return Error(sqlstate::kInvalidColumnReference, body.distinct_on[0]->position,
+                     "SELECT DISTINCT ON expressions must match initial ORDER BY expressions");
+      }
+    }
+  }
   if (select.grouped || !select.aggregates.empty()) {
     select.grouped = true;
     for (BoundPtr& output : select.outputs) KYRO_RETURN_IF_ERROR(RewriteGrouped(&output, &select));
     if (select.having != nullptr) KYRO_RETURN_IF_ERROR(RewriteGrouped(&select.having, &select));
   }
-  return absl::OkStatus();
+  return FinishWindows(&select);
 }
 
 }  // namespace kyrodb::sql

@@ -1,7 +1,8 @@
 // INSERT, UPDATE, DELETE, and the expressions that a table keeps.
 #include <algorithm>
 
-#include "absl/container/flat_hash_set.h"
+#include "absl/cleanup/cleanup.h"
+#include "absl/container/btree_set.h"
 #include "absl/strings/str_cat.h"
 #include "engine/base/status.h"
 #include "sql/bind/binder.h"
@@ -135,8 +136,69 @@ absl::Status Binder::BindGeneratedColumns(const engine::TableSchema& schema,
   return absl::OkStatus();
 }
 
+absl::StatusOr<BoundPtr> Binder::BindRowExpression(const engine::TableSchema& schema,
+                                                   const Expression& expression,
+                                                   absl::string_view what, bool immutable) {
+  Scope scope;
+  scope.clause = std::string(what);
+  scope.relations.push_back(NamesOf(schema, schema.name, 0));
+  KYRO_ASSIGN_OR_RETURN(BoundPtr bound, Bind(expression, &scope));
+  absl::Status status;
+  VisitExpression(*bound, [&](const BoundExpression& e) {
+    if (!status.ok()) return;
+    const std::string one(what.substr(0, what.size() - (what.back() == 's' ? 1 : 0)));
+    if (e.kind == BoundKind::kSubquery) {
+      status = Error(sqlstate::kFeatureNotSupported, e.position,
+                     absl::StrCat("cannot use subquery in ", one));
+    }
+    if (e.kind == BoundKind::kParameter) {
+      status = Error(sqlstate::kUndefinedParameter, e.position,
+                     absl::StrCat("there is no parameter $", e.slot + 1));
+    }
+    if (immutable && e.function != nullptr && e.function->volatility != Volatility::kImmutable &&
+        !(e.function->variadic && e.function->volatility == Volatility::kStable)) {
+      status = Error(sqlstate::kInvalidObjectDefinition, e.position,
+                     absl::StrCat("functions in ", one, " must be marked IMMUTABLE"));
+    }
+  });
+  KYRO_RETURN_IF_ERROR(status);
+  return ResolveUnknown(std::move(bound));
+}
+
+absl::Status Binder::BindChecks(const engine::TableSchema& schema,
+                                std::vector<BoundCheck>* checks) {
+  for (const engine::CheckConstraint& check : schema.checks) {
+    KYRO_ASSIGN_OR_RETURN(const ExpressionPtr expression, ParseExpression(check.sql));
+    absl::StatusOr<BoundPtr> bound =
+        BindRowExpression(schema, *expression, "check constraints", /*immutable=*/false);
+    // Positions in the stored text mean nothing to the user.
+    if (!bound.ok()) {
+      return Annotate(bound.status(), absl::StrCat("constraint \"", check.name, "\""));
+    }
+    checks->push_back({check.name, *std::move(bound)});
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<BoundPtr> Binder::DefaultFor(const engine::TableSchema& schema, uint32_t column) {
   const engine::ColumnSchema& definition = schema.columns[column];
+  if (definition.identity != engine::Identity::kNone) {
+    for (const auto& object : context_.catalog->objects()) {
+      if (object->kind != engine::ObjectKind::kSequence || object->owner_table != schema.id ||
+          object->owner_column != definition.name) {
+        continue;
+      }
+      const TypeId types[] = {TypeId::kText};
+      KYRO_ASSIGN_OR_RETURN(const ScalarFunction* next, ResolveFunction("nextval", types, 0));
+      std::vector<BoundPtr> arguments;
+      arguments.push_back(MakeConstant(
+          kTextType,
+          absl::StrCat(QuoteIdentifier(object->schema_name), ".", QuoteIdentifier(object->name)),
+          0));
+      KYRO_ASSIGN_OR_RETURN(BoundPtr call, MakeCall(next, std::move(arguments), 0));
+      return Coerce(std::move(call), definition.type, CastContext::kAssignment);
+    }
+  }
   if (definition.default_sql.empty()) return MakeConstant(definition.type, Null{}, 0);
   KYRO_ASSIGN_OR_RETURN(const ExpressionPtr expression, ParseExpression(definition.default_sql));
   return BindDefault(definition, *expression);
@@ -154,11 +216,13 @@ absl::Status Binder::BindReturning(const std::vector<SelectItem>& items,
 }
 
 absl::StatusOr<BoundInsert> Binder::BindInsert(const InsertStatement& statement) {
-  if (statement.with != nullptr)
-    return NotSupported(statement.with->position, "WITH before INSERT");
-  if (statement.overriding != Overriding::kNone) {
-    return NotSupported(statement.position, "OVERRIDING");
-  }
+  const size_t common_tables_before = common_tables_.size();
+  ++query_depth_;
+  const auto restore = absl::MakeCleanup([&] {
+    --query_depth_;
+    common_tables_.resize(common_tables_before);
+  });
+  KYRO_RETURN_IF_ERROR(PushCommonTables(statement.with.get()));
   BoundInsert insert;
   KYRO_ASSIGN_OR_RETURN(insert.table, FindTable(statement.table));
   const engine::TableSchema& schema = *insert.table;
@@ -178,12 +242,26 @@ absl::StatusOr<BoundInsert> Binder::BindInsert(const InsertStatement& statement)
     }
   }
   const auto check_generated = [&](uint32_t column, Position position) {
+    if (schema.columns[column].identity == engine::Identity::kAlways &&
+        statement.overriding == Overriding::kNone) {
+      return WithHint(
+          WithDetail(Error(sqlstate::kGeneratedAlways, position,
+                           absl::StrCat("cannot insert a non-DEFAULT value into column \"",
+                                        schema.columns[column].name, "\"")),
+                     absl::StrCat("Column \"", schema.columns[column].name,
+                                  "\" is an identity column defined as GENERATED ALWAYS.")),
+          "Use OVERRIDING SYSTEM VALUE to override.");
+    }
     if (schema.columns[column].generated_sql.empty()) return absl::OkStatus();
     return WithDetail(
         Error(sqlstate::kGeneratedAlways, position,
               absl::StrCat("cannot insert a non-DEFAULT value into column \"",
                            schema.columns[column].name, "\"")),
         absl::StrCat("Column \"", schema.columns[column].name, "\" is a generated column."));
+  };
+  const auto overrides = [&](uint32_t column) {
+    return statement.overriding == Overriding::kUserValue &&
+           schema.columns[column].identity != engine::Identity::kNone;
   };
   const auto check_count = [&](size_t count, Position extra) -> absl::Status {
     if (count > targets.size()) {
@@ -225,6 +303,8 @@ absl::StatusOr<BoundInsert> Binder::BindInsert(const InsertStatement& statement)
         if (expression.kind == ExpressionKind::kDefault) continue;
         const uint32_t column = targets[i];
         KYRO_RETURN_IF_ERROR(check_generated(column, expression.position));
+        // The value that is there is not used.
+        if (overrides(column)) continue;
         Scope none;
         none.clause = "VALUES";
         KYRO_ASSIGN_OR_RETURN(BoundPtr value, Bind(expression, &none));
@@ -249,6 +329,7 @@ absl::StatusOr<BoundInsert> Binder::BindInsert(const InsertStatement& statement)
     for (uint32_t i = 0; i < columns.size(); ++i) {
       const uint32_t column = targets[i];
       KYRO_RETURN_IF_ERROR(check_generated(column, statement.source->body->position));
+      if (overrides(column)) continue;
       KYRO_ASSIGN_OR_RETURN(insert.from_source[column],
                             CoerceToColumn(MakeColumn(columns[i].type, i, columns[i].name,
                                                       statement.source->body->position),
@@ -262,54 +343,12 @@ absl::StatusOr<BoundInsert> Binder::BindInsert(const InsertStatement& statement)
     }
   }
   KYRO_RETURN_IF_ERROR(BindGeneratedColumns(schema, &insert.generated));
+  KYRO_RETURN_IF_ERROR(BindChecks(schema, &insert.checks));
 
   const OnConflict& conflict = statement.on_conflict;
   insert.conflict = conflict.action;
   if (conflict.action != ConflictAction::kNone) {
-    if (conflict.target_where != nullptr) {
-      return NotSupported(conflict.target_where->position, "an arbiter with WHERE");
-    }
-    if (!conflict.constraint.name.empty() &&
-        conflict.constraint.name != absl::StrCat(schema.name, "_pkey")) {
-      return Error(sqlstate::kUndefinedObject, conflict.constraint.position,
-                   absl::StrCat("constraint \"", conflict.constraint.name, "\" for table \"",
-                                schema.name, "\" does not exist"));
-    }
-    if (conflict.action == ConflictAction::kUpdate && conflict.targets.empty() &&
-        conflict.constraint.name.empty()) {
-      return WithHint(
-          Error(sqlstate::kSyntaxError, conflict.position,
-                "ON CONFLICT DO UPDATE requires inference specification or constraint name"),
-          "For example, ON CONFLICT (column_name).");
-    }
-    if (!conflict.targets.empty()) {
-      // The arbiter must be the primary key, in any order.
-      std::vector<uint32_t> columns;
-      bool plain = true;
-      for (const ExpressionPtr& target : conflict.targets) {
-        const auto* column = target->If<ColumnExpression>();
-        if (column == nullptr || column->name.parts.size() != 1) {
-          plain = false;
-          continue;
-        }
-        KYRO_ASSIGN_OR_RETURN(const uint32_t found, TargetColumn(schema, column->name.parts[0]));
-        if (std::find(columns.begin(), columns.end(), found) == columns.end()) {
-          columns.push_back(found);
-        }
-      }
-      std::vector<uint32_t> key = schema.primary_key;
-      std::sort(columns.begin(), columns.end());
-      std::sort(key.begin(), key.end());
-      if (!plain || key.empty() || columns != key) {
-        return Error(sqlstate::kInvalidColumnReference, conflict.targets[0]->position,
-                     "there is no unique or exclusion constraint matching the ON CONFLICT "
-                     "specification");
-      }
-    } else if (!conflict.constraint.name.empty() && schema.primary_key.empty()) {
-      return Error(sqlstate::kUndefinedObject, conflict.constraint.position,
-                   absl::StrCat("constraint \"", conflict.constraint.name, "\" for table \"",
-                                schema.name, "\" does not exist"));
-    }
+    KYRO_RETURN_IF_ERROR(BindArbiters(conflict, schema, &insert));
     if (conflict.action == ConflictAction::kUpdate) {
       Scope scope;
       scope.clause = "ON CONFLICT DO UPDATE";
@@ -328,6 +367,75 @@ absl::StatusOr<BoundInsert> Binder::BindInsert(const InsertStatement& statement)
   KYRO_RETURN_IF_ERROR(BindReturning(statement.returning, schema, statement.alias,
                                      &insert.returning_columns, &insert.returning));
   return insert;
+}
+
+absl::Status Binder::BindArbiters(const OnConflict& conflict, const engine::TableSchema& schema,
+                                  BoundInsert* insert) {
+  const bool rows_have_key = !schema.has_hidden_key();
+  if (!conflict.constraint.name.empty()) {
+    if (rows_have_key && conflict.constraint.name == schema.PrimaryKeyName()) {
+      insert->conflict_on_key = true;
+      return absl::OkStatus();
+    }
+    const engine::IndexSchema* const index = schema.FindIndex(conflict.constraint.name);
+    if (index == nullptr || !index->is_constraint) {
+      return Error(sqlstate::kUndefinedObject, conflict.constraint.position,
+                   absl::StrCat("constraint \"", conflict.constraint.name, "\" for table \"",
+                                schema.name, "\" does not exist"));
+    }
+    insert->conflict_indexes.push_back(index->name);
+    return absl::OkStatus();
+  }
+  if (conflict.targets.empty()) {
+    if (conflict.action == ConflictAction::kUpdate) {
+      return WithHint(
+          Error(sqlstate::kSyntaxError, conflict.position,
+                "ON CONFLICT DO UPDATE requires inference specification or constraint name"),
+          "For example, ON CONFLICT (column_name).");
+    }
+    insert->conflict_on_key = rows_have_key;
+    for (const engine::IndexSchema& index : schema.indexes) {
+      if (index.is_btree() && index.unique) insert->conflict_indexes.push_back(index.name);
+    }
+    return absl::OkStatus();
+  }
+  // A set of columns and expressions: the order does not matter.
+  absl::btree_set<std::string> wanted;
+  for (const ExpressionPtr& target : conflict.targets) {
+    const auto* column = target->If<ColumnExpression>();
+    if (column != nullptr && column->name.parts.size() == 1) {
+      KYRO_RETURN_IF_ERROR(TargetColumn(schema, column->name.parts[0]).status());
+    } else {
+      KYRO_RETURN_IF_ERROR(
+          BindRowExpression(schema, *target, "ON CONFLICT", /*immutable=*/false).status());
+    }
+    wanted.insert(ToString(*target));
+  }
+  std::string where;
+  if (conflict.target_where != nullptr) {
+    KYRO_RETURN_IF_ERROR(
+        BindRowExpression(schema, *conflict.target_where, "ON CONFLICT", false).status());
+    where = ToString(*conflict.target_where);
+  }
+  const auto name_of = [&](uint32_t column) {
+    return QuoteIdentifier(schema.columns[column].name);
+  };
+  absl::btree_set<std::string> key;
+  for (const uint32_t part : schema.primary_key) key.insert(name_of(part));
+  insert->conflict_on_key = rows_have_key && key == wanted;
+  for (const engine::IndexSchema& index : schema.indexes) {
+    if (!index.is_btree() || !index.unique) continue;
+    if (!index.where_sql.empty() && index.where_sql != where) continue;
+    absl::btree_set<std::string> parts;
+    for (const engine::IndexPart& part : index.parts) {
+      parts.insert(part.is_expression() ? part.expression_sql : name_of(part.column));
+    }
+    if (parts == wanted) insert->conflict_indexes.push_back(index.name);
+  }
+  if (insert->conflict_on_key || !insert->conflict_indexes.empty()) return absl::OkStatus();
+  return Error(sqlstate::kInvalidColumnReference, conflict.targets[0]->position,
+               "there is no unique or exclusion constraint matching the ON CONFLICT "
+               "specification");
 }
 
 absl::Status Binder::BindAssignments(const std::vector<Assignment>& set,
@@ -359,6 +467,13 @@ absl::Status Binder::BindAssignments(const std::vector<Assignment>& set,
         }
       }
       const bool is_default = values[i]->kind == ExpressionKind::kDefault;
+      if (schema.columns[column].identity == engine::Identity::kAlways && !is_default) {
+        return WithDetail(
+            Error(sqlstate::kGeneratedAlways, name.position,
+                  absl::StrCat("column \"", name.name, "\" can only be updated to DEFAULT")),
+            absl::StrCat("Column \"", name.name,
+                         "\" is an identity column defined as GENERATED ALWAYS."));
+      }
       if (!schema.columns[column].generated_sql.empty()) {
         if (is_default) continue;
         return WithDetail(
@@ -413,8 +528,13 @@ absl::Status Binder::BindWriteSource(const QualifiedName& name, const Identifier
 }
 
 absl::StatusOr<BoundUpdate> Binder::BindUpdate(const UpdateStatement& statement) {
-  if (statement.with != nullptr)
-    return NotSupported(statement.with->position, "WITH before UPDATE");
+  const size_t common_tables_before = common_tables_.size();
+  ++query_depth_;
+  const auto restore = absl::MakeCleanup([&] {
+    --query_depth_;
+    common_tables_.resize(common_tables_before);
+  });
+  KYRO_RETURN_IF_ERROR(PushCommonTables(statement.with.get()));
   BoundUpdate update;
   KYRO_ASSIGN_OR_RETURN(update.table, FindTable(statement.table));
   const engine::TableSchema& schema = *update.table;
@@ -440,14 +560,20 @@ absl::StatusOr<BoundUpdate> Binder::BindUpdate(const UpdateStatement& statement)
     update.source->columns.push_back({output->name, output->type});
   }
   KYRO_RETURN_IF_ERROR(BindGeneratedColumns(schema, &update.generated));
+  KYRO_RETURN_IF_ERROR(BindChecks(schema, &update.checks));
   KYRO_RETURN_IF_ERROR(BindReturning(statement.returning, schema, statement.alias,
                                      &update.returning_columns, &update.returning));
   return update;
 }
 
 absl::StatusOr<BoundDelete> Binder::BindDelete(const DeleteStatement& statement) {
-  if (statement.with != nullptr)
-    return NotSupported(statement.with->position, "WITH before DELETE");
+  const size_t common_tables_before = common_tables_.size();
+  ++query_depth_;
+  const auto restore = absl::MakeCleanup([&] {
+    --query_depth_;
+    common_tables_.resize(common_tables_before);
+  });
+  KYRO_RETURN_IF_ERROR(PushCommonTables(statement.with.get()));
   BoundDelete bound;
   KYRO_ASSIGN_OR_RETURN(bound.table, FindTable(statement.table));
   const engine::TableSchema& schema = *bound.table;

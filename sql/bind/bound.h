@@ -16,7 +16,7 @@
 
 namespace kyrodb::sql {
 
-enum class RelationKind { kTable, kVirtual, kSeries, kFunction, kSubquery };
+enum class RelationKind { kTable, kVirtual, kSeries, kFunction, kSubquery, kWorkTable };
 
 // One call of a function in FROM. Several calls of one relation run side by side, the shorter ones
 // filled up with nulls.
@@ -27,6 +27,12 @@ struct SetCall {
   size_t column_count = 1;
 };
 
+// Rows that a statement keeps while it runs: of the last step of a recursive query, or what a
+// statement in WITH gave. Executions keep them under its address.
+struct WorkTable {
+  std::vector<ResultColumn> columns;
+};
+
 // One entry of FROM. Its columns lie in slots [slot_begin, slot_begin + columns.size()) of the row.
 struct BoundRelation {
   RelationKind kind = RelationKind::kTable;
@@ -35,6 +41,7 @@ struct BoundRelation {
   uint32_t slot_begin = 0;
   std::shared_ptr<const engine::TableSchema> table;
   std::shared_ptr<const VirtualTable> virtual_table;
+  std::shared_ptr<const WorkTable> work_table;
   std::vector<BoundPtr> arguments;  // of functions
   std::vector<SetCall> calls;
   bool with_ordinality = false;  // the last column counts the rows
@@ -57,7 +64,7 @@ struct BoundFrom {
 };
 
 struct SortKey {
-  uint32_t slot = 0;  // of the output row
+  uint32_t slot = 0;  // of the output row; of a window's order its number there
   Type type;
   bool descending = false;
   bool nulls_first = false;
@@ -74,6 +81,44 @@ struct BoundAggregate {
   std::string text;  // for EXPLAIN
 };
 
+enum class WindowFunction {
+  kAggregate,
+  kRowNumber,
+  kRank,
+  kDenseRank,
+  kPercentRank,
+  kCumeDist,
+  kNtile,
+  kLag,
+  kLead,
+  kFirstValue,
+  kLastValue,
+  kNthValue,
+};
+
+// A window function with its window.
+struct BoundWindow {
+  struct Bound {
+    FrameBoundType type = FrameBoundType::kCurrentRow;
+    BoundPtr offset;  // bigint, or of RANGE what is added to the order's value
+    // RANGE: the value at the edge of the frame, and the order's value as it is compared with it.
+    BoundPtr edge;
+    BoundPtr key;
+  };
+  WindowFunction function = WindowFunction::kAggregate;
+  const AggregateFunction* aggregate = nullptr;
+  std::vector<BoundPtr> arguments;
+  BoundPtr filter;
+  std::vector<BoundPtr> partition_by;
+  std::vector<BoundPtr> order_by;
+  std::vector<SortKey> order_keys;
+  FrameUnit frame = FrameUnit::kRange;
+  Bound begin{.type = FrameBoundType::kUnboundedPreceding, .offset = {}, .edge = {}, .key = {}};
+  Bound end;
+  FrameExclusion exclusion = FrameExclusion::kNoOthers;
+  std::string text;  // for EXPLAIN
+};
+
 struct BoundSelect {
   std::vector<BoundRelation> relations;
   std::vector<std::unique_ptr<BoundFrom>> from;  // a comma list; empty: one row without columns
@@ -83,9 +128,14 @@ struct BoundSelect {
   std::vector<BoundAggregate> aggregates;
   std::vector<BoundPtr> group_keys;
   BoundPtr having;
+  // Their values are in the slots after those of the row, or of the groups.
+  std::vector<BoundWindow> windows;
   // What is computed: the visible columns first, then those that only ORDER BY needs.
   std::vector<BoundPtr> outputs;
   bool distinct = false;
+  // DISTINCT ON: the outputs of which each combination comes once.
+  std::vector<uint32_t> distinct_on;
+  std::vector<Type> distinct_types;  // with it, of all outputs
 };
 
 struct BoundSetOperation {
@@ -95,9 +145,18 @@ struct BoundSetOperation {
   std::shared_ptr<BoundQuery> right;
 };
 
-// Exactly one of `select`, `set_operation` and `values` is there.
+// `right` runs over the rows that it, or first `left`, gave the time before.
+struct BoundRecursive {
+  bool all = false;
+  std::shared_ptr<BoundQuery> left;
+  std::shared_ptr<BoundQuery> right;
+  std::shared_ptr<const WorkTable> rows;
+};
+
+// Exactly one of `select`, `set_operation`, `recursive` and `values` is there.
 struct BoundQuery {
   std::vector<ResultColumn> columns;
+  std::unique_ptr<BoundRecursive> recursive;
   std::unique_ptr<BoundSelect> select;
   std::unique_ptr<BoundSetOperation> set_operation;
   bool is_values = false;
@@ -116,8 +175,15 @@ struct BoundGenerated {
   std::vector<uint32_t> inputs;
 };
 
+// A CHECK constraint, over the table's row.
+struct BoundCheck {
+  std::string name;
+  BoundPtr expression;
+};
+
 struct BoundInsert {
   std::shared_ptr<const engine::TableSchema> table;
+  std::vector<BoundCheck> checks;
   // Either rows of expressions, one per column of the table in order (null for a generated one),
   // or a query and those expressions over its row.
   std::vector<std::vector<BoundPtr>> rows;
@@ -125,6 +191,9 @@ struct BoundInsert {
   std::vector<BoundPtr> from_source;
   std::vector<BoundGenerated> generated;
   ConflictAction conflict = ConflictAction::kNone;
+  // What decides whether there is a conflict: the key of the rows, and unique indexes by name.
+  bool conflict_on_key = false;
+  std::vector<std::string> conflict_indexes;
   // Over [existing row, proposed row].
   std::vector<std::pair<uint32_t, BoundPtr>> conflict_set;
   BoundPtr conflict_where;
@@ -135,6 +204,7 @@ struct BoundInsert {
 // The source gives the old row, its key, and then the new values.
 struct BoundUpdate {
   std::shared_ptr<const engine::TableSchema> table;
+  std::vector<BoundCheck> checks;
   std::shared_ptr<BoundQuery> source;
   std::vector<uint32_t> columns;  // that the new values are for
   std::vector<BoundGenerated> generated;
@@ -148,6 +218,15 @@ struct BoundDelete {
   std::shared_ptr<BoundQuery> source;
   std::vector<ResultColumn> returning_columns;
   std::vector<BoundPtr> returning;  // over the old row
+};
+
+// A statement in WITH that changes rows; what it returns is kept as `rows`. One of the three is
+// there.
+struct BoundCommonWrite {
+  std::unique_ptr<BoundInsert> insert;
+  std::unique_ptr<BoundUpdate> update;
+  std::unique_ptr<BoundDelete> remove;
+  std::shared_ptr<const WorkTable> rows;
 };
 
 }  // namespace kyrodb::sql

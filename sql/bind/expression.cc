@@ -133,6 +133,7 @@ bool IsImmutableConstant(const BoundExpression& e) {
     case BoundKind::kColumn:
     case BoundKind::kOuterColumn:
     case BoundKind::kAggregate:
+    case BoundKind::kWindow:
     case BoundKind::kSubquery:
       return false;
     default:
@@ -147,7 +148,7 @@ bool IsImmutableConstant(const BoundExpression& e) {
 
 bool IsRowIndependent(const BoundExpression& e) {
   if (e.kind == BoundKind::kColumn || e.kind == BoundKind::kAggregate ||
-      (e.kind == BoundKind::kSubquery && e.correlated)) {
+      e.kind == BoundKind::kWindow || (e.kind == BoundKind::kSubquery && e.correlated)) {
     return false;
   }
   if (e.function != nullptr && e.function->volatility == Volatility::kVolatile) return false;
@@ -166,6 +167,7 @@ std::string ToSql(const BoundExpression& e) {
       return absl::StrCat("$", e.slot + 1);
     case BoundKind::kColumn:
     case BoundKind::kOuterColumn:
+    case BoundKind::kWindow:
       return e.name;
     case BoundKind::kAggregate:
       return absl::StrCat("aggregate ", e.slot);

@@ -30,6 +30,7 @@ enum class BoundKind {
   kColumn,       // `slot`
   kOuterColumn,  // `level`, `slot`
   kAggregate,    // `slot` numbers the aggregate; gone after binding
+  kWindow,       // `slot` numbers the window function; gone after binding
   kCall,         // `function`, arguments
   kCast,         // argument 0 to `type`
   kAnd,

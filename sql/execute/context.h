@@ -29,6 +29,14 @@ struct NodeStatistics {
   std::vector<std::string> notes;
 };
 
+// A row that refers to another by a foreign key, which is looked at when the statement ends, or
+// when the transaction does.
+struct PendingReference {
+  engine::ObjectId table = 0;
+  std::string foreign_key;
+  std::string row_key;
+};
+
 class ExecutionContext : public SubqueryRunner {
  public:
   EvaluationContext evaluation;
@@ -41,11 +49,20 @@ class ExecutionContext : public SubqueryRunner {
   StatementStatistics* statistics = nullptr;
   std::function<std::vector<ScanContext::Setting>()> settings;  // for pg_settings
   absl::flat_hash_map<const PlanNode*, NodeStatistics>* nodes = nullptr;
+  // Rows of work tables, by their address.
+  absl::flat_hash_map<const void*, std::shared_ptr<const std::vector<Row>>> work_tables;
+  // References to check at the end of the transaction; null: there is no later.
+  std::vector<PendingReference>* deferred = nullptr;
+  // How many referential actions this one follows from.
+  int32_t action_depth = 0;
 
   // Accounts for memory that the statement keeps; 53200 beyond the limit.
   absl::Status Charge(uint64_t bytes);
   void Release(uint64_t bytes) { memory_bytes_ -= bytes; }
   uint64_t memory_bytes() const { return memory_bytes_; }
+
+  // What subqueries gave may be another thing from now on.
+  void ForgetSubqueries() { cache_.clear(); }
 
   // 57014 when the statement was cancelled or is late. Called between batches.
   absl::Status CheckInterrupts();

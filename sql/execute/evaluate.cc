@@ -374,6 +374,7 @@ const Value* Evaluate(const BoundExpression& e, const Value* row, EvaluationCont
       if (context.subqueries == nullptr) break;
       return context.subqueries->Run(e, row, context, scratch);
     case BoundKind::kAggregate:
+    case BoundKind::kWindow:
       break;
   }
   return Fail(context,

@@ -17,6 +17,12 @@ struct WriteResult {
   std::vector<Row> returned;  // of RETURNING
 };
 
+// Adds what RETURNING makes of a row.
+absl::Status ReturnRow(const std::vector<BoundPtr>& returning, const Row& row,
+                       ExecutionContext& context, WriteResult* result);
+// Everything the source gives, so that the writes do not disturb the reading.
+absl::StatusOr<std::vector<Row>> CollectRows(const PlanNode& source, ExecutionContext& context);
+
 // Plan what has to be planned in a bound statement; the plan of its source is returned (null for
 // INSERT … VALUES).
 absl::StatusOr<PlanPtr> PlanInsert(BoundInsert* insert, Planner* planner);

@@ -58,6 +58,11 @@ OperatorPtr Make(const PlanNode& plan, ExecutionContext& context) {
       return MakeJoin(plan, context);
     case PlanKind::kAggregate:
       return MakeAggregate(plan, context);
+    case PlanKind::kRecursive:
+    case PlanKind::kWorkTable:
+      return MakeRecursive(plan, context);
+    case PlanKind::kWindow:
+      return MakeWindow(plan, context);
     case PlanKind::kSort:
       return MakeSort(plan, context);
     case PlanKind::kSetOperation:

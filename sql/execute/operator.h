@@ -52,6 +52,8 @@ OperatorPtr MakeSource(const PlanNode& plan, ExecutionContext& context);
 OperatorPtr MakePipe(const PlanNode& plan, ExecutionContext& context);
 OperatorPtr MakeJoin(const PlanNode& plan, ExecutionContext& context);
 OperatorPtr MakeAggregate(const PlanNode& plan, ExecutionContext& context);
+OperatorPtr MakeRecursive(const PlanNode& plan, ExecutionContext& context);
+OperatorPtr MakeWindow(const PlanNode& plan, ExecutionContext& context);
 OperatorPtr MakeSort(const PlanNode& plan, ExecutionContext& context);
 OperatorPtr MakeSetOperation(const PlanNode& plan, ExecutionContext& context);
 

@@ -118,12 +118,14 @@ class Distinct : public Operator {
       for (size_t i = 0; i < batch->size; ++i) {
         std::string identity;
         for (size_t c = 0; c < plan_.types.size(); ++c) {
-          AppendIdentity(plan_.types[c].id, batch->rows[i][c], &identity);
+          const size_t slot = plan_.distinct_slots.empty() ? c : plan_.distinct_slots[c];
+          AppendIdentity(plan_.types[c].id, batch->rows[i][slot], &identity);
         }
         const uint64_t bytes = identity.size() + 48;
         if (!seen_.insert(std::move(identity)).second) continue;
         KYRO_RETURN_IF_ERROR(context_.Charge(bytes));
         if (kept != i) std::swap(batch->rows[kept], batch->rows[i]);
+        batch->rows[kept].resize(plan_.width);
         ++kept;
       }
       batch->size = kept;

@@ -1,46 +1,17 @@
-// Tables by primary key or zorder index: all rows, a range, points, or a box.
+// Tables by primary key or index: all rows, a range, points, or a box.
 #include <algorithm>
-#include <cmath>
 
 #include "engine/base/status.h"
 #include "engine/key_codec.h"
 #include "engine/row_codec.h"
 #include "sql/error.h"
 #include "sql/execute/box_sides.h"
+#include "sql/execute/index_scan.h"
+#include "sql/execute/key_value.h"
 #include "sql/execute/operator.h"
 
 namespace kyrodb::sql {
 namespace {
-
-// A key column's value from a compared value of perhaps another numeric type.
-struct KeyValue {
-  enum class Kind { kValue, kNone, kBelow, kAbove };
-  Kind kind = Kind::kNone;  // kNone: equal to no key; kBelow, kAbove: outside of the type's range
-  Value value;
-};
-
-KeyValue ToKeyValue(const Type& column, const Type& from, Value value) {
-  if (IsNull(value)) return {};
-  if (column.id == from.id) return {KeyValue::Kind::kValue, std::move(value)};
-  if (from.id == TypeId::kBigint || from.id == TypeId::kInteger) {
-    const int64_t number = std::get<int64_t>(value);
-    if (column.id == TypeId::kInteger && number < INT32_MIN) return {KeyValue::Kind::kBelow, {}};
-    if (column.id == TypeId::kInteger && number > INT32_MAX) return {KeyValue::Kind::kAbove, {}};
-    if (column.id == TypeId::kDouble) {
-      return {KeyValue::Kind::kValue, Value(static_cast<double>(number))};
-    }
-    return {KeyValue::Kind::kValue, std::move(value)};
-  }
-  // An integer column under a cast to double. Doubles of 2^53 and more stand for several integers.
-  const double number = std::get<double>(value);
-  if (std::isnan(number) || std::floor(number) != number ||
-      std::fabs(number) >= 9007199254740992.0) {
-    return {};
-  }
-  const auto whole = static_cast<int64_t>(number);
-  if (column.id == TypeId::kInteger && (whole < INT32_MIN || whole > INT32_MAX)) return {};
-  return {KeyValue::Kind::kValue, Value(whole)};
-}
 
 class Scan : public Operator {
  public:
@@ -49,6 +20,7 @@ class Scan : public Operator {
   absl::Status Open() override {
     if (context_.statistics->access_path.empty()) {
       context_.statistics->access_path = plan_.path.kind == PathKind::kPoint   ? "Point Lookup"
+                                         : plan_.path.kind == PathKind::kIndex ? "Index Scan"
                                          : plan_.path.kind == PathKind::kRange ? "Range Scan"
                                          : plan_.path.kind == PathKind::kBox   ? "Z-Order Scan"
                                                                                : "Sequential Scan";
@@ -63,6 +35,10 @@ class Scan : public Operator {
     }
     if (plan_.path.kind == PathKind::kPoint) return MakePoints();
     if (plan_.path.kind == PathKind::kBox) return OpenBox();
+    if (plan_.path.kind == PathKind::kIndex) {
+      index_ = std::make_unique<IndexReader>(plan_, context_);
+      return index_->Open();
+    }
     engine::KeyRange range;
     if (plan_.path.kind == PathKind::kRange) {
       KYRO_ASSIGN_OR_RETURN(const bool any, MakeRange(&range));
@@ -93,13 +69,15 @@ class Scan : public Operator {
         KYRO_RETURN_IF_ERROR(Take(iterator_->key(), iterator_->value(), batch));
         iterator_->Next();
       } else {
-        if (next_point_ == points_.size()) {
-          done_ = true;
-          break;
+        if (next_fetched_ == fetched_.size()) {
+          KYRO_RETURN_IF_ERROR(FetchMore(goal - batch->size));
+          if (fetched_.empty()) {
+            done_ = true;
+            break;
+          }
         }
-        const std::string& key = points_[next_point_++];
-        KYRO_ASSIGN_OR_RETURN(const std::optional<std::string> row,
-                              context_.transaction->Get(plan_.table->id, key));
+        const std::optional<std::string>& row = fetched_[next_fetched_];
+        const std::string& key = fetched_keys_[next_fetched_++];
         if (row.has_value()) KYRO_RETURN_IF_ERROR(Take(key, *row, batch));
       }
     }
@@ -107,6 +85,28 @@ class Scan : public Operator {
   }
 
  private:
+  // The next rows of points or of an index; none at the end.
+  absl::Status FetchMore(size_t count) {
+    next_fetched_ = 0;
+    if (index_ != nullptr) return index_->Fetch(count, &fetched_keys_, &fetched_);
+    fetched_keys_.clear();
+    fetched_.clear();
+    if (next_point_ == points_.size()) return absl::OkStatus();
+    if (points_.size() == 1) {
+      fetched_keys_.push_back(std::move(points_[next_point_++]));
+      fetched_.emplace_back();
+      KYRO_ASSIGN_OR_RETURN(fetched_[0],
+                            context_.transaction->Get(plan_.table->id, fetched_keys_[0]));
+      return absl::OkStatus();
+    }
+    std::vector<absl::string_view> keys;
+    for (; next_point_ < points_.size() && fetched_keys_.size() < count; ++next_point_) {
+      fetched_keys_.push_back(std::move(points_[next_point_]));
+    }
+    keys.assign(fetched_keys_.begin(), fetched_keys_.end());
+    return context_.transaction->MultiGet(plan_.table->id, keys, &fetched_);
+  }
+
   absl::Status Take(absl::string_view key, absl::string_view bytes, Batch* batch) {
     Row& row = batch->Append(plan_.width);
     ++context_.statistics->candidates;
@@ -226,6 +226,10 @@ class Scan : public Operator {
   std::unique_ptr<engine::Iterator> iterator_;
   std::vector<std::string> points_;
   size_t next_point_ = 0;
+  std::unique_ptr<IndexReader> index_;
+  std::vector<std::string> fetched_keys_;
+  std::vector<std::optional<std::string>> fetched_;
+  size_t next_fetched_ = 0;
   size_t goal_ = 16;
   bool done_ = false;
 };

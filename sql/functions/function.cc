@@ -210,6 +210,7 @@ FunctionRegistry::FunctionRegistry() {
   AddJson(&scalars);
   AddJsonEdit(&scalars);
   AddSystem(&scalars);
+  AddSequences(&scalars);
   AddCatalogFunctions(&scalars);
   for (ScalarFunction& function : scalars) {
     function.wants_types = function.wants_types || function.name == "||" ||

@@ -35,6 +35,16 @@ inline constexpr TypeId kAnyElementId = static_cast<TypeId>(253);
 inline constexpr Type kAnyArrayType{kAnyArrayId, 0};
 inline constexpr Type kAnyElementType{kAnyElementId, 0};
 
+// What nextval and its like do, of sequences by name.
+class SequenceAccess {
+ public:
+  virtual ~SequenceAccess() = default;
+  virtual absl::StatusOr<int64_t> Next(absl::string_view name) = 0;
+  virtual absl::StatusOr<int64_t> Current(absl::string_view name) = 0;
+  virtual absl::StatusOr<int64_t> Set(absl::string_view name, int64_t value, bool is_called) = 0;
+  virtual absl::StatusOr<int64_t> Last() = 0;
+};
+
 // What a function may ask of the statement that calls it.
 struct FunctionContext {
   // Set by an implementation that returns false.
@@ -43,6 +53,7 @@ struct FunctionContext {
   int64_t statement_micros = 0;
   const Clock* clock = nullptr;
   Random* random = nullptr;
+  SequenceAccess* sequences = nullptr;
   const engine::Embedder* embedder = nullptr;
   absl::string_view database_name;
   absl::string_view user_name;
@@ -177,6 +188,7 @@ void AddVectorTypes(std::vector<ScalarFunction>* out);
 void AddJson(std::vector<ScalarFunction>* out);
 void AddJsonEdit(std::vector<ScalarFunction>* out);
 void AddSystem(std::vector<ScalarFunction>* out);
+void AddSequences(std::vector<ScalarFunction>* out);
 void AddCatalogFunctions(std::vector<ScalarFunction>* out);  // sql/catalog
 void AddAggregates(std::vector<AggregateFunction>* out);
 void AddNumericAggregates(std::vector<AggregateFunction>* out);

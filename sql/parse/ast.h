@@ -650,6 +650,11 @@ enum class StatementKind {
   kDeallocate,
   kDiscard,
   kListen,
+  kReindex,
+  kCreateSchema,
+  kCreateSequence,
+  kAlterSequence,
+  kComment,
 };
 
 struct Statement {
@@ -773,6 +778,22 @@ enum class ConstraintType {
   kIdentity
 };
 
+// What CREATE and ALTER SEQUENCE say, and the parentheses after AS IDENTITY.
+struct SequenceClauses {
+  std::optional<TypeName> type;
+  std::optional<int64_t> increment;
+  std::optional<int64_t> min;
+  std::optional<int64_t> max;
+  std::optional<int64_t> start;
+  std::optional<int64_t> cache;
+  bool no_min = false;
+  bool no_max = false;
+  std::optional<bool> cycle;
+  bool restart = false;
+  std::optional<int64_t> restart_value;
+  QualifiedName owned_by;  // table.column, or the one part "none"; empty: not given
+};
+
 // A column's or a table's constraint; column-level ones leave `columns` empty.
 struct Constraint {
   Position position = 0;
@@ -788,6 +809,7 @@ struct Constraint {
   std::string match;  // "full", "simple"; empty: not given
   // kIdentity
   bool identity_always = false;
+  std::shared_ptr<SequenceClauses> identity_options;  // null: none
   // kUnique, kPrimaryKey
   std::vector<Identifier> include;
   std::vector<Option> options;
@@ -796,6 +818,7 @@ struct Constraint {
   bool not_valid = false;
   // DEFERRABLE, INITIALLY …: zero where not written.
   Position deferrable_position = 0;
+  bool initially_deferred = false;
 };
 
 struct ColumnDefinition {
@@ -935,6 +958,47 @@ struct AlterTableStatement : StatementOf<StatementKind::kAlterTable> {
   bool only = false;
   QualifiedName table;
   std::vector<AlterTableAction> actions;
+};
+
+enum class ReindexTarget { kIndex, kTable, kSchema, kDatabase };
+
+struct ReindexStatement : StatementOf<StatementKind::kReindex> {
+  using StatementOf::StatementOf;
+  ReindexTarget target = ReindexTarget::kIndex;
+  bool concurrently = false;
+  std::vector<Option> options;
+  QualifiedName name;
+};
+
+struct CreateSchemaStatement : StatementOf<StatementKind::kCreateSchema> {
+  using StatementOf::StatementOf;
+  bool if_not_exists = false;
+  Identifier name;
+};
+
+struct CreateSequenceStatement : StatementOf<StatementKind::kCreateSequence> {
+  using StatementOf::StatementOf;
+  bool if_not_exists = false;
+  bool temporary = false;
+  QualifiedName name;
+  SequenceClauses clauses;
+};
+
+struct AlterSequenceStatement : StatementOf<StatementKind::kAlterSequence> {
+  using StatementOf::StatementOf;
+  bool if_exists = false;
+  QualifiedName name;
+  SequenceClauses clauses;
+  Identifier new_name;  // RENAME TO; empty: none
+};
+
+// COMMENT ON object name IS 'text' | NULL.
+struct CommentStatement : StatementOf<StatementKind::kComment> {
+  using StatementOf::StatementOf;
+  std::string object;  // "table", "column", "index", …
+  QualifiedName name;
+  QualifiedName of;  // CONSTRAINT name ON of
+  std::optional<std::string> text;
 };
 
 struct TruncateStatement : StatementOf<StatementKind::kTruncate> {

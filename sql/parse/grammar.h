@@ -267,6 +267,13 @@ class Grammar {
   AlterTableAction ParseAlterAction(ObjectType object);
   void ParseAlterColumn(AlterTableAction& action);
   StatementPtr ParseTruncate();
+  StatementPtr ParseReindex();
+  StatementPtr ParseCreateSchema(Position position);
+  StatementPtr ParseCreateSequence(Position position, bool temporary);
+  StatementPtr ParseAlterSequence(Position position);
+  SequenceClauses ParseSequenceClauses(bool is_alter);
+  int64_t ParseSignedInteger();
+  StatementPtr ParseComment();
   DropBehavior ParseDropBehavior();
   bool ParseIfExists();
   bool ParseIfNotExists();
@@ -289,7 +296,7 @@ class Grammar {
   StatementPtr ParseDeclare();
   StatementPtr ParseFetch();
   void ParseFetchDirection(FetchStatement& fetch);
-  int64_t ParseSignedInteger();
+  int64_t ParseSequenceNumber();
   StatementPtr ParseClose();
   StatementPtr ParsePrepare();
   StatementPtr ParseExecute();

@@ -3,6 +3,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "sql/parse/grammar.h"
 
@@ -57,6 +58,10 @@ StatementPtr Grammar::ParseCreate() {
       return ParseCreateIndex(position, true);
     }
     if (At(Keyword::kExtension)) return ParseCreateExtension(position);
+    if (At(Keyword::kSchema)) return ParseCreateSchema(position);
+  }
+  if (!or_replace && !unlogged && At(Keyword::kSequence)) {
+    return ParseCreateSequence(position, temporary);
   }
   if (!temporary && !or_replace && At(Keyword::kMaterialized) && PeekIs(1, Keyword::kView)) {
     if (unlogged) {
@@ -86,8 +91,6 @@ StatementPtr Grammar::ParseCreate() {
     case Keyword::kPublication:
     case Keyword::kRole:
     case Keyword::kRule:
-    case Keyword::kSchema:
-    case Keyword::kSequence:
     case Keyword::kServer:
     case Keyword::kStatistics:
     case Keyword::kSubscription:
@@ -301,7 +304,11 @@ bool Grammar::ParseColumnConstraint(ColumnDefinition& column) {
       Expect(Keyword::kAs);
       if (Accept(Keyword::kIdentity)) {
         constraint.type = ConstraintType::kIdentity;
-        if (At('(')) FailUnsupported(token().position, "sequence options of an identity column");
+        if (Accept('(')) {
+          constraint.identity_options =
+              std::make_shared<SequenceClauses>(ParseSequenceClauses(/*is_alter=*/false));
+          Expect(')');
+        }
         break;
       }
       constraint.type = ConstraintType::kGenerated;
@@ -339,7 +346,8 @@ bool Grammar::ParseColumnConstraint(ColumnDefinition& column) {
 void Grammar::ParseConstraintAttributes(Constraint& constraint) {
   for (;;) {
     const Position position = token().position;
-    if (Accept(Keyword::kDeferrable) || AcceptAll({Keyword::kInitially, Keyword::kDeferred})) {
+    const bool is_deferred = AcceptAll({Keyword::kInitially, Keyword::kDeferred});
+    if (is_deferred || Accept(Keyword::kDeferrable)) {
       if (constraint.type != ConstraintType::kForeignKey &&
           constraint.type != ConstraintType::kUnique &&
           constraint.type != ConstraintType::kPrimaryKey) {
@@ -347,6 +355,7 @@ void Grammar::ParseConstraintAttributes(Constraint& constraint) {
         return;
       }
       constraint.deferrable_position = position;
+      constraint.initially_deferred = constraint.initially_deferred || is_deferred;
     } else if (AcceptAll({Keyword::kNot, Keyword::kDeferrable}) ||
                AcceptAll({Keyword::kInitially, Keyword::kImmediate})) {
       // What holds without the words, too.
@@ -617,6 +626,162 @@ StatementPtr Grammar::ParseCreateExtension(Position position) {
   }
 }
 
+// SCHEMA, SEQUENCE, REINDEX, COMMENT ------------------------------------------------------------
+
+StatementPtr Grammar::ParseCreateSchema(Position position) {
+  auto create = std::make_unique<CreateSchemaStatement>(position);
+  Expect(Keyword::kSchema);
+  create->if_not_exists = ParseIfNotExists();
+  if (At(Keyword::kAuthorization)) {
+    FailUnsupported(token().position, "AUTHORIZATION");
+    return nullptr;
+  }
+  create->name = ParseColumnId();
+  if (At(Keyword::kAuthorization)) FailUnsupported(token().position, "AUTHORIZATION");
+  if (At(Keyword::kCreate) || At(Keyword::kGrant)) {
+    FailUnsupported(token().position, "an element of CREATE SCHEMA");
+  }
+  return create;
+}
+
+int64_t Grammar::ParseSequenceNumber() {
+  const bool negative = AcceptOperator("-");
+  if (!negative) AcceptOperator("+");
+  int64_t value = 0;
+  if (token().kind != TokenKind::kInteger ||
+      !absl::SimpleAtoi(absl::StrCat(negative ? "-" : "", token().raw), &value)) {
+    FailSyntax();
+    return 0;
+  }
+  Advance();
+  return value;
+}
+
+SequenceClauses Grammar::ParseSequenceClauses(bool is_alter) {
+  SequenceClauses clauses;
+  for (;;) {
+    if (Accept(Keyword::kAs)) {
+      clauses.type = ParseTypeName();
+    } else if (Accept(Keyword::kIncrement)) {
+      Accept(Keyword::kBy);
+      clauses.increment = ParseSequenceNumber();
+    } else if (Accept(Keyword::kMinvalue)) {
+      clauses.min = ParseSequenceNumber();
+    } else if (Accept(Keyword::kMaxvalue)) {
+      clauses.max = ParseSequenceNumber();
+    } else if (AcceptAll({Keyword::kNo, Keyword::kMinvalue})) {
+      clauses.no_min = true;
+    } else if (AcceptAll({Keyword::kNo, Keyword::kMaxvalue})) {
+      clauses.no_max = true;
+    } else if (Accept(Keyword::kStart)) {
+      Accept(Keyword::kWith);
+      clauses.start = ParseSequenceNumber();
+    } else if (Accept(Keyword::kCache)) {
+      clauses.cache = ParseSequenceNumber();
+    } else if (Accept(Keyword::kCycle)) {
+      clauses.cycle = true;
+    } else if (AcceptAll({Keyword::kNo, Keyword::kCycle})) {
+      clauses.cycle = false;
+    } else if (AcceptAll({Keyword::kOwned, Keyword::kBy})) {
+      clauses.owned_by = ParseQualifiedName();
+    } else if (is_alter && Accept(Keyword::kRestart)) {
+      clauses.restart = true;
+      const bool with = Accept(Keyword::kWith);
+      if (with || AtOperator("-") || AtOperator("+") || token().kind == TokenKind::kInteger) {
+        clauses.restart_value = ParseSequenceNumber();
+      }
+    } else {
+      return clauses;
+    }
+  }
+}
+
+StatementPtr Grammar::ParseCreateSequence(Position position, bool temporary) {
+  auto create = std::make_unique<CreateSequenceStatement>(position);
+  create->temporary = temporary;
+  Expect(Keyword::kSequence);
+  create->if_not_exists = ParseIfNotExists();
+  create->name = ParseQualifiedName();
+  create->clauses = ParseSequenceClauses(/*is_alter=*/false);
+  return create;
+}
+
+StatementPtr Grammar::ParseAlterSequence(Position position) {
+  auto alter = std::make_unique<AlterSequenceStatement>(position);
+  Expect(Keyword::kSequence);
+  alter->if_exists = ParseIfExists();
+  alter->name = ParseQualifiedName();
+  if (AcceptAll({Keyword::kRename, Keyword::kTo})) {
+    alter->new_name = ParseColumnId();
+    return alter;
+  }
+  if (At(Keyword::kOwner) || At(Keyword::kSet)) {
+    FailUnsupported(token().position,
+                    absl::StrCat("ALTER SEQUENCE … ", absl::AsciiStrToUpper(token().raw)));
+    return nullptr;
+  }
+  const Token first = token();
+  alter->clauses = ParseSequenceClauses(/*is_alter=*/true);
+  if (token().position == first.position) FailSyntax();
+  return alter;
+}
+
+StatementPtr Grammar::ParseReindex() {
+  auto reindex = std::make_unique<ReindexStatement>(token().position);
+  Advance();
+  if (At('(')) reindex->options = ParseOptionList();
+  if (Accept(Keyword::kIndex)) {
+    reindex->target = ReindexTarget::kIndex;
+  } else if (Accept(Keyword::kTable)) {
+    reindex->target = ReindexTarget::kTable;
+  } else if (Accept(Keyword::kSchema)) {
+    reindex->target = ReindexTarget::kSchema;
+  } else if (Accept(Keyword::kDatabase)) {
+    reindex->target = ReindexTarget::kDatabase;
+  } else if (At(Keyword::kSystem)) {
+    FailUnsupported(token().position, "REINDEX SYSTEM");
+    return nullptr;
+  } else {
+    FailSyntax();
+    return nullptr;
+  }
+  reindex->concurrently = Accept(Keyword::kConcurrently);
+  reindex->name = ParseQualifiedName();
+  return reindex;
+}
+
+StatementPtr Grammar::ParseComment() {
+  auto comment = std::make_unique<CommentStatement>(token().position);
+  Advance();
+  Expect(Keyword::kOn);
+  const Position position = token().position;
+  switch (token().keyword) {
+    case Keyword::kTable:
+    case Keyword::kColumn:
+    case Keyword::kIndex:
+    case Keyword::kView:
+    case Keyword::kSequence:
+    case Keyword::kSchema:
+    case Keyword::kConstraint:
+    case Keyword::kExtension:
+    case Keyword::kDatabase:
+      comment->object = absl::AsciiStrToLower(token().raw);
+      Advance();
+      break;
+    default:
+      FailUnsupported(position, absl::StrCat("COMMENT ON ", absl::AsciiStrToUpper(token().raw)));
+      return nullptr;
+  }
+  comment->name = ParseQualifiedName();
+  if (comment->object == "constraint") {
+    Expect(Keyword::kOn);
+    comment->of = ParseQualifiedName();
+  }
+  Expect(Keyword::kIs);
+  if (!Accept(Keyword::kNull)) comment->text = ParseString();
+  return comment;
+}
+
 // DROP, TRUNCATE ---------------------------------------------------------------------------------
 
 StatementPtr Grammar::ParseDrop() {
@@ -734,6 +899,8 @@ StatementPtr Grammar::ParseAlter() {
     case Keyword::kView:
       alter->object = ObjectType::kView;
       break;
+    case Keyword::kSequence:
+      return ParseAlterSequence(alter->position);
     default:
       if (token().kind == TokenKind::kKeyword || AtWord("model") || AtWord("stream")) {
         FailUnsupported(token().position,

@@ -1001,7 +1001,10 @@ WindowSpecification Grammar::ParseWindowSpecification() {
     } else if (end == FrameBoundType::kUnboundedPreceding) {
       Fail(Error("42P20", frame_position, "frame end cannot be UNBOUNDED PRECEDING"));
     } else if (begin > end) {
-      Fail(Error("42P20", frame_position, "frame start cannot come after the frame's end"));
+      Fail(Error("42P20", frame_position,
+                 begin == FrameBoundType::kCurrentRow
+                     ? "frame starting from current row cannot have preceding rows"
+                     : "frame starting from following row cannot have preceding rows"));
     }
     if (Accept(Keyword::kExclude)) {
       if (AcceptAll({Keyword::kCurrent, Keyword::kRow})) {

@@ -98,6 +98,10 @@ StatementPtr Grammar::ParseStatement() {
     case Keyword::kUnlisten:
     case Keyword::kNotify:
       return ParseListen();
+    case Keyword::kReindex:
+      return ParseReindex();
+    case Keyword::kComment:
+      return ParseComment();
     default:
       if (At('(')) return ParseQuery();
       return RefuseStatement();
@@ -109,7 +113,6 @@ StatementPtr Grammar::RefuseStatement() {
   switch (token().keyword) {
     case Keyword::kCall:
     case Keyword::kCluster:
-    case Keyword::kComment:
     case Keyword::kDo:
     case Keyword::kGrant:
     case Keyword::kImport:
@@ -118,7 +121,6 @@ StatementPtr Grammar::RefuseStatement() {
     case Keyword::kMerge:
     case Keyword::kReassign:
     case Keyword::kRefresh:
-    case Keyword::kReindex:
     case Keyword::kRevoke:
     case Keyword::kSecurity:
       FailUnsupported(token().position, absl::AsciiStrToUpper(token().raw));

@@ -8,6 +8,7 @@
 #include "sql/error.h"
 #include "sql/format.h"
 #include "sql/plan/box_path.h"
+#include "sql/plan/index_path.h"
 #include "sql/plan/key_condition.h"
 #include "sql/plan/plan_node.h"
 #include "sql/plan/planner.h"
@@ -49,7 +50,10 @@ void Planner::ChoosePath(PlanNode* scan) {
     return ChooseBox(scan, conditions, is_key_bounded);
   };
   if (key.empty()) {
-    if (!choose_box(false)) path.reason = "the table has no primary key";
+    if (choose_box(false) || ChooseIndex(scan, {}, context_)) return;
+    path.reason = scan->conditions.empty()       ? "all rows are wanted"
+                  : scan->table->indexes.empty() ? "the table has no primary key"
+                                                 : "no condition bounds an index";
     return;
   }
   std::vector<bool> covered(scan->conditions.size(), false);
@@ -96,6 +100,12 @@ void Planner::ChoosePath(PlanNode* scan) {
       path.equal.clear();
       return;
     }
+    KeyFit fit{.fixed_count = prefix};
+    for (const Candidate& candidate : candidates) {
+      if (!bounds_key(candidate) || candidate.key.comparison == Comparison::kEqual) continue;
+      fit.bound_count = std::min<size_t>(2, fit.bound_count + (candidate.key.upper ? 2 : 1));
+    }
+    if (ChooseIndex(scan, fit, context_)) return;
     for (const Candidate& candidate : candidates) {
       if (!bounds_key(candidate)) continue;
       const auto set = [&](BoundPtr* bound, bool* inclusive, const BoundExpression& value,
@@ -198,7 +208,7 @@ std::shared_ptr<PlanNode> Planner::TryNearest(BoundQuery* query, PlanNode* scan)
   const engine::IndexSchema* index = nullptr;
   bool other_metric = false;
   for (const engine::IndexSchema& candidate : scan->table->indexes) {
-    if (scan->slot_begin + candidate.column != column->slot) continue;
+    if (candidate.method != "hnsw" || scan->slot_begin + candidate.column != column->slot) continue;
     if (candidate.metric == distance.function->metric) {
       index = &candidate;
       break;
@@ -213,6 +223,7 @@ std::shared_ptr<PlanNode> Planner::TryNearest(BoundQuery* query, PlanNode* scan)
   if (query->limit == nullptr) return decline("there is no LIMIT");
   if (key.descending) return decline("the order is descending");
   if (scan->path.kind == PathKind::kPoint) return decline("the primary key finds the rows faster");
+  if (scan->path.is_point) return decline("a unique index finds the rows faster");
 
   auto node = MakeNode(PlanKind::kNearest,
                        absl::StrCat("Nearest Search using ", QuoteIdentifier(index->name), " on ",
@@ -224,7 +235,9 @@ std::shared_ptr<PlanNode> Planner::TryNearest(BoundQuery* query, PlanNode* scan)
   node->key_slot = scan->key_slot;
   node->conditions = std::move(scan->conditions);
   // A range of keys was checked as conditions too; a fixed prefix was not.
-  for (size_t i = 0; i < scan->path.equal.size(); ++i) {
+  for (BoundPtr& condition : scan->path.covered) node->conditions.push_back(std::move(condition));
+  const size_t key_count = scan->path.kind == PathKind::kIndex ? 0 : scan->path.equal.size();
+  for (size_t i = 0; i < key_count; ++i) {
     const uint32_t part = scan->table->primary_key[i];
     const Type type = scan->table->columns[part].type;
     const BoundExpression& value = *scan->path.equal[i][0];

@@ -35,11 +35,16 @@ Comparison Swap(Comparison comparison) {
 
 }  // namespace
 
-std::optional<KeyCondition> AsKeyCondition(const BoundExpression& e) {
+std::optional<KeyCondition> AsKeyCondition(const BoundExpression& e, bool any_operand) {
   KeyCondition result;
-  const auto take_column = [&result](const BoundExpression& side) {
+  const auto take_column = [&result, any_operand](const BoundExpression& side) {
     const BoundExpression* column = ColumnUnder(side);
-    if (column == nullptr) return false;
+    if (column == nullptr) {
+      if (!any_operand || IsRowIndependent(side)) return false;
+      result.slot = KeyCondition::kNoSlot;
+      result.operand = &side;
+      return true;
+    }
     result.slot = column->slot;
     result.equality_only = side.type.id == TypeId::kDouble && column->type.id != TypeId::kDouble;
     return true;
@@ -65,6 +70,12 @@ std::optional<KeyCondition> AsKeyCondition(const BoundExpression& e) {
       result.values.push_back(e.arguments[i].get());
     }
     result.comparison = Comparison::kEqual;
+    return result;
+  }
+  if (any_operand && e.kind == BoundKind::kIsTest && e.test == IsTest::kNull && !e.negated) {
+    if (!take_column(*e.arguments[0])) return std::nullopt;
+    result.comparison = Comparison::kEqual;
+    result.is_null = true;
     return result;
   }
   if (e.kind == BoundKind::kBetween && !e.negated && !e.symmetric) {

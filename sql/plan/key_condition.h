@@ -15,7 +15,10 @@ inline constexpr size_t kPointsMax = 10000;
 
 // `column <comparison> value`, where the value does not depend on the row.
 struct KeyCondition {
+  static constexpr uint32_t kNoSlot = ~uint32_t{0};
   uint32_t slot = 0;
+  const BoundExpression* operand = nullptr;  // when it is no column, and `slot` is `kNoSlot`
+  bool is_null = false;                      // IS NULL: `values` is empty
   Comparison comparison = Comparison::kNone;
   std::vector<const BoundExpression*> values;  // several: one of them (kEqual)
   const BoundExpression* upper = nullptr;      // of BETWEEN; `values[0]` is the lower bound
@@ -24,7 +27,8 @@ struct KeyCondition {
   bool equality_only = false;
 };
 
-// Nothing when the expression is no such condition. The result points into it.
-std::optional<KeyCondition> AsKeyCondition(const BoundExpression& e);
+// Nothing when the expression is no such condition. The result points into it. With `any_operand`
+// also conditions on expressions, and IS NULL.
+std::optional<KeyCondition> AsKeyCondition(const BoundExpression& e, bool any_operand = false);
 
 }  // namespace kyrodb::sql

@@ -26,14 +26,17 @@ enum class PlanKind {
   kFilter,        // `conditions`
   kJoin,          // child 0 with child 1
   kAggregate,     // row becomes [aggregates…, group keys…]
+  kWindow,        // row gets the values of `windows` at its end
   kProject,       // row becomes `expressions`
   kDistinct,
   kSort,  // with a limit it keeps only that many rows
   kLimit,
   kSetOperation,
+  kRecursive,  // child 0, then child 1 over the rows of the step before, until it gives none
+  kWorkTable,  // those rows, or what a statement in WITH gave
 };
 
-enum class PathKind { kSequential, kPoint, kRange, kBox };
+enum class PathKind { kSequential, kPoint, kRange, kBox, kIndex };
 
 // Bounds of one column of a zorder index: the strictest of each side counts.
 struct BoxBounds {
@@ -49,18 +52,24 @@ struct BoxBounds {
 struct AccessPath {
   PathKind kind = PathKind::kSequential;
   // Point: for each key column the values it may have. Range: one value for each column of the
-  // prefix that is fixed.
+  // prefix that is fixed. Index: for each part of the prefix that is fixed the values it may have,
+  // null for NULL.
   std::vector<std::vector<BoundPtr>> equal;
-  // Range: bounds of the key column after the prefix; null: none.
+  // Range, index: bounds of the key column after the prefix; null: none.
   BoundPtr lower;
   BoundPtr upper;
   bool lower_inclusive = true;
   bool upper_inclusive = true;
-  // Box: the bounds of each column of `index`, a zorder index of the table.
+  // Index: a btree index of the table. Box: the bounds of each column of a zorder index.
   const engine::IndexSchema* index = nullptr;
   std::vector<BoxBounds> box;
+  // Conditions that the index guarantees.
+  std::vector<BoundPtr> covered;
+  bool is_point = false;  // of a unique index: at most one row for each value
   std::string reason;
 };
+
+struct TableStatistics;
 
 struct PlanNode {
   explicit PlanNode(PlanKind k) : kind(k) {}
@@ -82,7 +91,9 @@ struct PlanNode {
 
   // Scans: where the relation's columns lie, and which are read.
   std::shared_ptr<const engine::TableSchema> table;
+  std::shared_ptr<const TableStatistics> statistics;  // of `table`; null: none
   std::shared_ptr<const VirtualTable> virtual_table;
+  std::shared_ptr<const WorkTable> work_table;
   uint32_t slot_begin = 0;
   std::vector<uint32_t> condition_columns;  // needed by `conditions`
   std::vector<uint32_t> other_columns;      // needed above
@@ -110,6 +121,8 @@ struct PlanNode {
   bool lateral = false;
 
   std::vector<BoundAggregate> aggregates;
+  std::vector<BoundWindow> windows;
+  std::vector<uint32_t> distinct_slots;  // kDistinct: only these count; empty: all
 
   std::vector<SortKey> sort_keys;
   uint32_t visible_width = 0;  // kSort: columns after these are dropped

@@ -19,6 +19,10 @@ void CollectPlanSlots(const PlanNode& plan, uint32_t level, std::vector<bool>* s
   each(plan.expressions, level);
   for (const auto& row : plan.rows) each(row, level);
   for (const auto& values : plan.path.equal) each(values, level);
+  for (const BoxBounds& bounds : plan.path.box) {
+    each(bounds.lower, level);
+    each(bounds.upper, level);
+  }
   each(plan.left_keys, level);
   each(plan.right_keys, level);
   for (const BoundPtr* e :
@@ -29,6 +33,16 @@ void CollectPlanSlots(const PlanNode& plan, uint32_t level, std::vector<bool>* s
     each(aggregate.arguments, level);
     if (aggregate.filter != nullptr) CollectSlots(*aggregate.filter, level, slots);
     for (const BoundPtr& key : aggregate.order_keys) CollectSlots(*key, level, slots);
+  }
+  for (const BoundWindow& window : plan.windows) {
+    each(window.arguments, level);
+    each(window.partition_by, level);
+    each(window.order_by, level);
+    for (const BoundPtr* e :
+         {&window.filter, &window.begin.offset, &window.begin.edge, &window.begin.key,
+          &window.end.offset, &window.end.edge, &window.end.key}) {
+      if (*e != nullptr) CollectSlots(**e, level, slots);
+    }
   }
   for (size_t i = 0; i < plan.children.size(); ++i) {
     const bool inner = plan.kind == PlanKind::kJoin && plan.lateral && i == 1;
@@ -59,6 +73,17 @@ std::shared_ptr<PlanNode> MakeNode(PlanKind kind, std::string title, uint32_t wi
 std::string ConditionText(const std::vector<BoundPtr>& conditions) {
   return absl::StrJoin(conditions, " AND ",
                        [](std::string* out, const BoundPtr& e) { out->append(ToSql(*e)); });
+}
+
+std::shared_ptr<PlanNode> AddFilter(std::shared_ptr<PlanNode> child,
+                                    std::vector<BoundPtr> conditions) {
+  if (conditions.empty()) return child;
+  auto filter = MakeNode(PlanKind::kFilter, "Filter", child->width);
+  filter->details.push_back(absl::StrCat("Condition: ", ConditionText(conditions)));
+  filter->estimated_rows = child->estimated_rows / 3 + 1;
+  filter->conditions = std::move(conditions);
+  filter->children.push_back(std::move(child));
+  return filter;
 }
 
 std::string ScanName(const PlanNode& scan, const std::string& alias) {

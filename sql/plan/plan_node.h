@@ -13,6 +13,9 @@ namespace kyrodb::sql {
 std::shared_ptr<PlanNode> MakeNode(PlanKind kind, std::string title, uint32_t width);
 // "a AND b".
 std::string ConditionText(const std::vector<BoundPtr>& conditions);
+// The child, under a filter when there are conditions.
+std::shared_ptr<PlanNode> AddFilter(std::shared_ptr<PlanNode> child,
+                                    std::vector<BoundPtr> conditions);
 // "docs", or "docs d" under an alias.
 std::string ScanName(const PlanNode& scan, const std::string& alias);
 // Marks the slots that the expression reads: its own row's for level 0, else those of the query

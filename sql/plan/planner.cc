@@ -9,38 +9,11 @@
 #include "engine/base/status.h"
 #include "sql/error.h"
 #include "sql/format.h"
+#include "sql/plan/index_path.h"
 #include "sql/plan/plan_node.h"
 
 namespace kyrodb::sql {
 namespace {
-
-std::vector<std::pair<uint32_t, uint32_t>> SlotRanges(const BoundSelect& select,
-                                                      const std::bitset<256>& relations) {
-  std::vector<std::pair<uint32_t, uint32_t>> ranges;
-  for (size_t i = 0; i < select.relations.size(); ++i) {
-    if (!relations.test(i)) continue;
-    const BoundRelation& relation = select.relations[i];
-    const auto count =
-        static_cast<uint32_t>(relation.columns.size()) + (relation.key_slot.has_value() ? 1 : 0);
-    if (!ranges.empty() && ranges.back().second == relation.slot_begin) {
-      ranges.back().second += count;
-    } else {
-      ranges.emplace_back(relation.slot_begin, relation.slot_begin + count);
-    }
-  }
-  return ranges;
-}
-
-std::shared_ptr<PlanNode> AddFilter(std::shared_ptr<PlanNode> child,
-                                    std::vector<BoundPtr> conditions) {
-  if (conditions.empty()) return child;
-  auto filter = MakeNode(PlanKind::kFilter, "Filter", child->width);
-  filter->details.push_back(absl::StrCat("Condition: ", ConditionText(conditions)));
-  filter->estimated_rows = child->estimated_rows / 3 + 1;
-  filter->conditions = std::move(conditions);
-  filter->children.push_back(std::move(child));
-  return filter;
-}
 
 std::string SortKeyText(const SortKey& key, const std::string& expression) {
   std::string text = expression;
@@ -74,7 +47,9 @@ absl::StatusOr<PlanPtr> Planner::Plan(BoundQuery* query) {
   if (query->limit != nullptr) KYRO_RETURN_IF_ERROR(Prepare(&query->limit));
   if (query->offset != nullptr) KYRO_RETURN_IF_ERROR(Prepare(&query->offset));
   std::shared_ptr<PlanNode> node;
-  if (query->select != nullptr) {
+  if (query->recursive != nullptr) {
+    KYRO_ASSIGN_OR_RETURN(node, PlanRecursive(query));
+  } else if (query->select != nullptr) {
     KYRO_ASSIGN_OR_RETURN(node, PlanSelect(query));
   } else if (query->set_operation != nullptr) {
     KYRO_ASSIGN_OR_RETURN(node, PlanSetOperation(query));
@@ -83,8 +58,10 @@ absl::StatusOr<PlanPtr> Planner::Plan(BoundQuery* query) {
   }
   const auto visible = static_cast<uint32_t>(query->columns.size());
   if (!query->order_by.empty()) {
-    const bool top = query->limit != nullptr;
-    auto sort = MakeNode(PlanKind::kSort, top ? "Top-N Sort" : "Sort", visible);
+    const bool distinct_on = query->select != nullptr && !query->select->distinct_on.empty();
+    const bool top = query->limit != nullptr && !distinct_on;
+    auto sort =
+        MakeNode(PlanKind::kSort, top ? "Top-N Sort" : "Sort", distinct_on ? node->width : visible);
     const std::vector<BoundPtr>* names =
         node->kind == PlanKind::kProject ? &node->expressions : nullptr;
     std::vector<std::string> keys;
@@ -95,12 +72,22 @@ absl::StatusOr<PlanPtr> Planner::Plan(BoundQuery* query) {
     }
     sort->details.push_back(absl::StrCat("Sort Key: ", absl::StrJoin(keys, ", ")));
     sort->sort_keys = query->order_by;
-    sort->visible_width = visible;
+    sort->visible_width = sort->width;
     sort->estimated_rows = node->estimated_rows;
-    if (query->limit != nullptr) sort->limit = Clone(*query->limit);
-    if (query->offset != nullptr) sort->offset = Clone(*query->offset);
+    if (top) sort->limit = Clone(*query->limit);
+    if (top && query->offset != nullptr) sort->offset = Clone(*query->offset);
     sort->children.push_back(std::move(node));
     node = std::move(sort);
+  }
+  if (query->select != nullptr && !query->select->distinct_on.empty()) {
+    auto distinct = MakeNode(PlanKind::kDistinct, "Distinct On", visible);
+    distinct->distinct_slots = query->select->distinct_on;
+    for (const uint32_t slot : distinct->distinct_slots) {
+      distinct->types.push_back(query->select->distinct_types[slot]);
+    }
+    distinct->estimated_rows = node->estimated_rows / 2 + 1;
+    distinct->children.push_back(std::move(node));
+    node = std::move(distinct);
   }
   if (query->limit != nullptr || query->offset != nullptr) {
     auto limit = MakeNode(PlanKind::kLimit, "Limit", node->width);
@@ -131,6 +118,21 @@ absl::StatusOr<std::shared_ptr<PlanNode>> Planner::PlanValues(BoundQuery* query)
   }
   node->rows = std::move(query->values);
   node->estimated_rows = static_cast<double>(node->rows.size());
+  return node;
+}
+
+absl::StatusOr<std::shared_ptr<PlanNode>> Planner::PlanRecursive(BoundQuery* query) {
+  BoundRecursive& recursive = *query->recursive;
+  KYRO_ASSIGN_OR_RETURN(PlanPtr left, Plan(recursive.left.get()));
+  KYRO_ASSIGN_OR_RETURN(PlanPtr right, Plan(recursive.right.get()));
+  auto node =
+      MakeNode(PlanKind::kRecursive, recursive.all ? "Recursive Union All" : "Recursive Union",
+               static_cast<uint32_t>(query->columns.size()));
+  node->set_all = recursive.all;
+  node->work_table = recursive.rows;
+  for (const ResultColumn& column : query->columns) node->types.push_back(column.type);
+  node->estimated_rows = left->estimated_rows * 10;
+  node->children = {std::move(left), std::move(right)};
   return node;
 }
 
@@ -248,141 +250,15 @@ absl::StatusOr<Planner::Unit> Planner::PlanUnit(BoundSelect* select,
   return unit;
 }
 
-absl::StatusOr<Planner::Unit> Planner::PlanFrom(BoundSelect* select,
-                                                std::vector<std::unique_ptr<BoundFrom>> from,
-                                                std::vector<BoundPtr> conditions) {
-  std::vector<std::unique_ptr<BoundFrom>> parts;
-  for (auto& one : from) {
-    KYRO_RETURN_IF_ERROR(Flatten(select, std::move(one), &parts, &conditions));
+double Planner::ShareOf(const PlanNode& scan, const BoundExpression& condition) const {
+  if (scan.statistics != nullptr) {
+    const std::optional<KeyCondition> key = AsKeyCondition(condition, /*any_operand=*/true);
+    const std::optional<double> share = key.has_value() ? ConditionShare(scan, *key) : std::nullopt;
+    if (share.has_value()) return *share;
   }
-  std::vector<Unit> units;
-  bool any_lateral = false;
-  for (auto& part : parts) {
-    KYRO_ASSIGN_OR_RETURN(Unit unit, PlanUnit(select, std::move(part), &conditions));
-    any_lateral = any_lateral || unit.lateral;
-    units.push_back(std::move(unit));
-  }
-  // Begin with the smallest; go on with the smallest that an equality ties to what is there. What
-  // looks to its left keeps its place.
-  const auto smaller = [](const Unit& a, const Unit& b) {
-    return a.plan->estimated_rows < b.plan->estimated_rows;
-  };
-  size_t first = 0;
-  if (!any_lateral) {
-    first =
-        static_cast<size_t>(std::min_element(units.begin(), units.end(), smaller) - units.begin());
-  }
-  Unit current = std::move(units[first]);
-  units.erase(units.begin() + static_cast<ptrdiff_t>(first));
-  while (!units.empty()) {
-    size_t next = 0;
-    if (!any_lateral) {
-      std::optional<size_t> tied;
-      for (size_t i = 0; i < units.size(); ++i) {
-        bool connected = false;
-        for (const BoundPtr& condition : conditions) {
-          if (condition->kind != BoundKind::kCall ||
-              condition->function->comparison != Comparison::kEqual) {
-            continue;
-          }
-          const RelationSet used = RelationsOf(*select, *condition);
-          connected =
-              connected || ((used & units[i].relations).any() && (used & current.relations).any() &&
-                            (used & ~(units[i].relations | current.relations)).none());
-        }
-        if (connected && (!tied.has_value() || smaller(units[i], units[*tied]))) tied = i;
-        if (smaller(units[i], units[next])) next = i;
-      }
-      if (tied.has_value()) next = *tied;
-    }
-    Unit right = std::move(units[next]);
-    units.erase(units.begin() + static_cast<ptrdiff_t>(next));
-    const RelationSet both = current.relations | right.relations;
-    std::vector<BoundPtr> on;
-    std::vector<BoundPtr> later;
-    for (BoundPtr& condition : conditions) {
-      const RelationSet used = RelationsOf(*select, *condition);
-      (used.any() && (used & ~both).none() ? on : later).push_back(std::move(condition));
-    }
-    conditions = std::move(later);
-    Unit joined;
-    joined.relations = both;
-    KYRO_ASSIGN_OR_RETURN(joined.plan, Join(select, std::move(current), std::move(right),
-                                            JoinType::kInner, std::move(on)));
-    current = std::move(joined);
-  }
-  current.plan = AddFilter(std::move(current.plan), std::move(conditions));
-  return current;
-}
-
-absl::StatusOr<std::shared_ptr<PlanNode>> Planner::Join(BoundSelect* select, Unit left, Unit right,
-                                                        JoinType type,
-                                                        std::vector<BoundPtr> conditions) {
-  auto node = MakeNode(PlanKind::kJoin, "", select->width);
-  node->join_type = type;
-  node->lateral = right.lateral;
-  if (right.lateral && type == JoinType::kFull) {
-    return Error(sqlstate::kFeatureNotSupported, 0, "FULL JOIN LATERAL is not supported");
-  }
-  // The smaller side of an inner join is kept in memory.
-  if (type == JoinType::kInner && !right.lateral && !left.lateral &&
-      right.plan->estimated_rows > left.plan->estimated_rows) {
-    std::swap(left, right);
-  }
-  if (!right.lateral) {
-    std::vector<BoundPtr> rest;
-    for (BoundPtr& condition : conditions) {
-      bool key = false;
-      if (condition->kind == BoundKind::kCall &&
-          condition->function->comparison == Comparison::kEqual && !IsVolatile(*condition)) {
-        const RelationSet a = RelationsOf(*select, *condition->arguments[0]);
-        const RelationSet b = RelationsOf(*select, *condition->arguments[1]);
-        for (const bool swapped : {false, true}) {
-          const RelationSet& l = swapped ? b : a;
-          const RelationSet& r = swapped ? a : b;
-          if (key || l.none() || r.none() || (l & ~left.relations).any() ||
-              (r & ~right.relations).any()) {
-            continue;
-          }
-          node->left_keys.push_back(std::move(condition->arguments[swapped ? 1 : 0]));
-          node->right_keys.push_back(std::move(condition->arguments[swapped ? 0 : 1]));
-          key = true;
-        }
-      }
-      if (!key) rest.push_back(std::move(condition));
-    }
-    conditions = std::move(rest);
-  }
-  const bool hash = !node->left_keys.empty();
-  const char* method = hash ? "Hash Join" : "Nested Loop";
-  switch (type) {
-    case JoinType::kLeft:
-      node->title = absl::StrCat(method, " Left");
-      break;
-    case JoinType::kFull:
-      node->title = absl::StrCat(method, " Full");
-      break;
-    default:
-      node->title = method;
-  }
-  if (hash) {
-    std::vector<std::string> keys;
-    for (size_t i = 0; i < node->left_keys.size(); ++i) {
-      keys.push_back(absl::StrCat(ToSql(*node->left_keys[i]), " = ", ToSql(*node->right_keys[i])));
-    }
-    node->details.push_back(absl::StrCat("Hash Condition: ", absl::StrJoin(keys, " AND ")));
-  }
-  if (!conditions.empty()) {
-    node->details.push_back(absl::StrCat("Join Filter: ", ConditionText(conditions)));
-  }
-  const double l = left.plan->estimated_rows;
-  const double r = right.plan->estimated_rows;
-  node->estimated_rows = hash ? std::max(l, r) : l * r / (conditions.empty() ? 1 : 3);
-  node->conditions = std::move(conditions);
-  node->left_slots = SlotRanges(*select, left.relations);
-  node->right_slots = SlotRanges(*select, right.relations);
-  node->children = {std::move(left.plan), std::move(right.plan)};
-  return node;
+  const bool equality =
+      condition.kind == BoundKind::kCall && condition.function->comparison == Comparison::kEqual;
+  return equality ? 0.1 : 0.34;
 }
 
 absl::StatusOr<std::shared_ptr<PlanNode>> Planner::PlanRelation(BoundSelect* select, uint32_t index,
@@ -421,6 +297,13 @@ absl::StatusOr<std::shared_ptr<PlanNode>> Planner::PlanRelation(BoundSelect* sel
       node->with_ordinality = relation.with_ordinality;
       node->estimated_rows = 100;
       break;
+    case RelationKind::kWorkTable:
+      node = MakeNode(PlanKind::kWorkTable,
+                      absl::StrCat("Work Table Scan on ", QuoteIdentifier(relation.alias)),
+                      select->width);
+      node->work_table = relation.work_table;
+      node->estimated_rows = 10;
+      break;
     case RelationKind::kSubquery: {
       node = MakeNode(PlanKind::kSubqueryScan,
                       absl::StrCat("Subquery Scan on ", QuoteIdentifier(relation.alias)),
@@ -435,6 +318,11 @@ absl::StatusOr<std::shared_ptr<PlanNode>> Planner::PlanRelation(BoundSelect* sel
   node->key_slot = relation.key_slot;
   node->conditions = std::move(conditions);
   if (relation.kind == RelationKind::kTable) {
+    // A single table without indexes leaves nothing to choose by them.
+    const bool is_useful = select->relations.size() > 1 || !relation.table->indexes.empty();
+    if (context_.statistics != nullptr && is_useful && !node->conditions.empty()) {
+      node->statistics = context_.statistics(*relation.table);
+    }
     ChoosePath(node.get());
     absl::StrAppend(&node->title, ScanName(*node, relation.alias));
   }
@@ -449,11 +337,8 @@ absl::StatusOr<std::shared_ptr<PlanNode>> Planner::PlanRelation(BoundSelect* sel
   }
   if (!node->conditions.empty()) {
     node->details.push_back(absl::StrCat("Filter: ", ConditionText(node->conditions)));
-    for (size_t i = 0; i < node->conditions.size(); ++i) {
-      const BoundExpression& condition = *node->conditions[i];
-      const bool equality = condition.kind == BoundKind::kCall &&
-                            condition.function->comparison == Comparison::kEqual;
-      node->estimated_rows = node->estimated_rows / (equality ? 10 : 3) + 1;
+    for (const BoundPtr& condition : node->conditions) {
+      node->estimated_rows = std::max(1.0, node->estimated_rows * ShareOf(*node, *condition));
     }
   }
   if (relation.kind == RelationKind::kTable) {
@@ -472,6 +357,15 @@ absl::StatusOr<std::shared_ptr<PlanNode>> Planner::PlanSelect(BoundQuery* query)
     for (BoundPtr& key : aggregate.order_keys) KYRO_RETURN_IF_ERROR(Prepare(&key));
   }
   if (select.having != nullptr) KYRO_RETURN_IF_ERROR(Prepare(&select.having));
+  for (BoundWindow& window : select.windows) {
+    for (BoundPtr& e : window.arguments) KYRO_RETURN_IF_ERROR(Prepare(&e));
+    for (BoundPtr& e : window.partition_by) KYRO_RETURN_IF_ERROR(Prepare(&e));
+    for (BoundPtr& e : window.order_by) KYRO_RETURN_IF_ERROR(Prepare(&e));
+    for (BoundPtr* e : {&window.filter, &window.begin.offset, &window.begin.edge, &window.begin.key,
+                        &window.end.offset, &window.end.edge, &window.end.key}) {
+      if (*e != nullptr) KYRO_RETURN_IF_ERROR(Prepare(e));
+    }
+  }
   std::vector<BoundPtr> conditions;
   for (BoundPtr& e : select.where) {
     KYRO_RETURN_IF_ERROR(Prepare(&e));
@@ -491,27 +385,31 @@ absl::StatusOr<std::shared_ptr<PlanNode>> Planner::PlanSelect(BoundQuery* query)
       return Error(sqlstate::kInternalError, 0, "a lateral relation has nothing to its left");
     }
     node = std::move(unit.plan);
-    if (std::shared_ptr<PlanNode> search = TryNearest(query, node.get()); search != nullptr) {
+    const bool plain = select.windows.empty() && select.distinct_on.empty();
+    if (std::shared_ptr<PlanNode> search = plain ? TryNearest(query, node.get()) : nullptr;
+        search != nullptr) {
       node = std::move(search);
       nearest = true;
-    } else if (select.relations.size() == 1 && node->kind == PlanKind::kScan &&
-               node->path.kind != PathKind::kPoint && node->path.kind != PathKind::kBox &&
-               !select.grouped && !select.distinct && !query->order_by.empty() &&
-               query->order_by.size() <= node->table->primary_key.size()) {
-      // Scans go in key order, or all the way in reverse; key columns are never null.
-      ordered = true;
-      for (size_t i = 0; i < query->order_by.size(); ++i) {
-        const SortKey& key = query->order_by[i];
-        const BoundExpression& output = *select.outputs[key.slot];
-        ordered = ordered && key.descending == query->order_by[0].descending &&
-                  output.kind == BoundKind::kColumn &&
-                  output.slot == node->slot_begin + node->table->primary_key[i];
+    } else if (plain && select.relations.size() == 1 && node->kind == PlanKind::kScan &&
+               !select.grouped && !select.distinct && !query->order_by.empty()) {
+      // Scans go in the order of their key, or all the way in reverse.
+      const std::optional<bool> reverse =
+          ScanOrder(*node, query->order_by, select.outputs, context_);
+      if (reverse.has_value()) {
+        node->reverse = *reverse;
+        ordered = true;
+      } else if (query->limit != nullptr && node->path.kind == PathKind::kSequential &&
+                 context_.use_indexes &&
+                 ChooseIndexForOrder(node.get(), query->order_by, select.outputs, context_)) {
+        ordered = true;
+        node->title = absl::StrCat("Index Scan using ", QuoteIdentifier(node->path.index->name),
+                                   " on ", ScanName(*node, select.relations[0].alias));
+        node->details.back() = absl::StrCat("Reason: ", node->path.reason);
       }
       if (ordered) {
-        node->reverse = query->order_by[0].descending;
-        node->details.push_back(node->reverse
-                                    ? "Order: as the primary key in reverse, no sort needed"
-                                    : "Order: as the primary key, no sort needed");
+        node->details.push_back(absl::StrCat(
+            "Order: as the ", node->path.kind == PathKind::kIndex ? "index" : "primary key",
+            node->reverse ? " in reverse" : "", ", no sort needed"));
       }
     }
   }
@@ -545,6 +443,18 @@ absl::StatusOr<std::shared_ptr<PlanNode>> Planner::PlanSelect(BoundQuery* query)
       SplitConjuncts(std::move(select.having), &having);
       node = AddFilter(std::move(node), std::move(having));
     }
+  }
+  if (!select.windows.empty()) {
+    auto window = MakeNode(PlanKind::kWindow, "Window",
+                           node->width + static_cast<uint32_t>(select.windows.size()));
+    window->details.push_back(absl::StrCat(
+        "Functions: ",
+        absl::StrJoin(select.windows, ", ",
+                      [](std::string* out, const BoundWindow& w) { out->append(w.text); })));
+    window->estimated_rows = node->estimated_rows;
+    window->windows = std::move(select.windows);
+    window->children.push_back(std::move(node));
+    node = std::move(window);
   }
   auto project =
       MakeNode(PlanKind::kProject, "Project", static_cast<uint32_t>(select.outputs.size()));

@@ -12,12 +12,17 @@
 #include "sql/bind/bound.h"
 #include "sql/execute/evaluate.h"
 #include "sql/plan/plan.h"
+#include "sql/plan/statistics.h"
 
 namespace kyrodb::sql {
 
 struct PlanContext {
   // How many rows a table has, roughly.
   std::function<double(const engine::TableSchema&)> row_count;
+  // What ANALYZE has found out about a table; null, or gives null, when it has not.
+  std::function<std::shared_ptr<const TableStatistics>(const engine::TableSchema&)> statistics;
+  // Whether all rows have their entries in a btree index; null: all have.
+  std::function<bool(const engine::IndexSchema&)> index_is_complete;
   // SET enable_indexscan = off: only sequential scans.
   bool use_indexes = true;
   // To fold constants with.
@@ -41,9 +46,12 @@ class Planner {
     bool lateral = false;
   };
 
+  struct JoinCondition;
+
   absl::StatusOr<std::shared_ptr<PlanNode>> PlanSelect(BoundQuery* query);
   absl::StatusOr<std::shared_ptr<PlanNode>> PlanValues(BoundQuery* query);
   absl::StatusOr<std::shared_ptr<PlanNode>> PlanSetOperation(BoundQuery* query);
+  absl::StatusOr<std::shared_ptr<PlanNode>> PlanRecursive(BoundQuery* query);
   absl::StatusOr<Unit> PlanFrom(BoundSelect* select, std::vector<std::unique_ptr<BoundFrom>> from,
                                 std::vector<BoundPtr> conditions);
   absl::Status Flatten(BoundSelect* select, std::unique_ptr<BoundFrom> from,
@@ -56,6 +64,8 @@ class Planner {
   absl::StatusOr<std::shared_ptr<PlanNode>> Join(BoundSelect* select, Unit left, Unit right,
                                                  JoinType type, std::vector<BoundPtr> conditions);
   void ChoosePath(PlanNode* scan);
+  // The share of a scan's rows that a condition keeps.
+  double ShareOf(const PlanNode& scan, const BoundExpression& condition) const;
   std::shared_ptr<PlanNode> TryNearest(BoundQuery* query, PlanNode* scan);
   RelationSet RelationsOf(const BoundSelect& select, const BoundExpression& expression) const;
   static RelationSet RelationsOf(const BoundFrom& from);

@@ -107,6 +107,7 @@ absl::StatusOr<StatementDescription> Session::Impl::DescribeParsed(
   bind.virtual_tables = options_.virtual_tables;
   bind.transaction_micros = database_->clock().WallMicros();
   const ScopedTextStyle style(RefreshStyle());
+  bind.search_path = SearchPath();
   bind.parameter_types = &types;
   bind.parameter_count = parsed.parameter_count;
   Binder binder(bind);
@@ -302,6 +303,7 @@ absl::StatusOr<std::unique_ptr<Session::Impl::Cursor>> Session::Impl::OpenCursor
   cursors_.push_back(cursor.get());
   Prepare(parsed, parameters, &cursor->run);
   KYRO_RETURN_IF_ERROR(BindAndPlan(*parsed.statement, &cursor->run, parameters, &cursor->planned));
+  KYRO_RETURN_IF_ERROR(RunCommonWrites(cursor->planned, &cursor->run));
   last_plan_ = cursor->planned.source;
   cursor->root = MakeOperator(*cursor->planned.source, *cursor->run.context);
   KYRO_RETURN_IF_ERROR(cursor->root->Open());

@@ -30,7 +30,9 @@
 #include "sql/parse/parser.h"
 #include "sql/plan/planner.h"
 #include "sql/session.h"
+#include "sql/statement/analyze.h"
 #include "sql/statement/definition.h"
+#include "sql/statement/sequence.h"
 #include "sql/statement/settings.h"
 
 namespace kyrodb::sql {
@@ -127,6 +129,7 @@ class Session::Impl {
     std::vector<std::optional<Type>> types;
     std::vector<Value> values;
     BindContext bind;
+    std::unique_ptr<SequenceRunner> sequences;
     std::unique_ptr<ExecutionContext> context;
     PlanContext plan;
   };
@@ -141,9 +144,11 @@ class Session::Impl {
                         ResultSink* sink, Outcome* outcome);
   absl::Status RunWrite(Run* run, std::span<const Parameter> parameters, Outcome* outcome);
   absl::Status RunCreateTable(Run* run, Outcome* outcome, const NoticeReceiver& notice);
+  absl::Status RunCreateIndex(Run* run, const NoticeReceiver& notice);
+  DefinitionContext ForDefinition(Run* run, NoticeReceiver notice);
+  std::vector<std::string> SearchPath() const;
   absl::Status RunExplain(const ExplainStatement& statement, Run* run,
                           std::span<const Parameter> parameters, Outcome* outcome);
-  absl::Status RunTruncate(const TruncateStatement& statement, Run* run);
   absl::Status RunMaintenance(const Statement& statement, Run* run);
   absl::Status RunSet(const SetStatement& statement, ResultSink* sink);
   absl::Status RunShow(const ShowStatement& statement, Outcome* outcome);
@@ -175,6 +180,8 @@ class Session::Impl {
 
   // The plan of a bound statement, with a node for the write on top of it, for EXPLAIN.
   struct Planned {
+    // Of WITH, to run first, each with the plan of its source.
+    std::vector<std::pair<BoundCommonWrite, PlanPtr>> common_writes;
     std::shared_ptr<BoundQuery> query;
     BoundInsert insert;
     BoundUpdate update;
@@ -241,6 +248,7 @@ class Session::Impl {
 
   absl::Status BindAndPlan(const Statement& statement, Run* run,
                            std::span<const Parameter> parameters, Planned* planned);
+  absl::Status RunCommonWrites(const Planned& planned, Run* run);
   absl::StatusOr<WriteResult> RunPlanned(const Statement& statement, const Planned& planned,
                                          Run* run);
 
@@ -248,6 +256,7 @@ class Session::Impl {
   void Begin(std::optional<IsolationLevel> isolation = std::nullopt);
   // Makes it the level of the open transaction, which must not have done anything yet.
   absl::Status SetIsolation(IsolationLevel isolation, Position position);
+  absl::Status CheckDeferred();
   absl::Status Commit();
   void Abandon();
   void Notify(ResultSink* sink, absl::string_view severity, absl::string_view sqlstate,
@@ -285,6 +294,9 @@ class Session::Impl {
   // For the commit.
   std::vector<ListenChange> to_listen_;
   std::vector<Notification> to_send_;
+  std::vector<PendingReference> deferred_;  // looked at when the transaction commits
+  SequenceMemory sequence_memory_;
+  StatisticsCache statistics_cache_;
   const CatalogNames names_;
   const std::function<bool(absl::string_view name, std::string* value)> show_setting_;
   mutable StatementStatistics statistics_;

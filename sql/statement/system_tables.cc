@@ -126,9 +126,13 @@ absl::Status ScanIndexes(engine::Database* database, RowReceiver receive) {
   for (const auto& table : transaction->catalog()->tables()) {
     for (const engine::IndexSchema& index : table->indexes) {
       KYRO_ASSIGN_OR_RETURN(const engine::IndexStatistics s, database->index_statistics(index.id));
-      if (index.is_zorder()) {
+      if (index.has_entries()) {
         std::vector<std::string> columns;
         for (const uint32_t column : index.columns) columns.push_back(table->columns[column].name);
+        for (const engine::IndexPart& part : index.parts) {
+          columns.push_back(part.is_expression() ? part.expression_sql
+                                                 : table->columns[part.column].name);
+        }
         KYRO_RETURN_IF_ERROR(
             receive({Value(index.name), Value(int64_t{index.id}), Value(table->name),
                      Value(absl::StrJoin(columns, ", ")), Value(index.method), Value(), Value(),

@@ -371,9 +371,17 @@ class DifferentialTest : public ::testing::Test {
         Both(absl::StrCat("INSERT INTO ", table, " VALUES (", id, ", ", number(), ", ", number(),
                           ", ", text, ")"));
       }
+      // Rows are found by them instead of by looking at all.
+      for (const char* columns : {"(k)", "(n DESC, s)", "(s, k)", "(abs(n), k)", "(k) WHERE n > 0",
+                                  "(n, k) WHERE s IS NOT NULL"}) {
+        if (random.OneIn(2))
+          Both(absl::StrCat("CREATE INDEX ", table, "_", ++index_count_, " ON ", table, " ",
+                            columns));
+      }
     }
   }
 
+  int index_count_ = 0;
   std::unique_ptr<MemoryFileSystem> disk_;
   std::unique_ptr<engine::Database> database_;
   std::unique_ptr<Session> session_;

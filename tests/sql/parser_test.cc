@@ -484,6 +484,17 @@ TEST(ParserTest, OtherStatementsAreRead) {
         "SHOW server_version",
         "SHOW TRANSACTION ISOLATION LEVEL",
         "CHECKPOINT",
+        "REINDEX INDEX i",
+        "REINDEX (VERBOSE) TABLE CONCURRENTLY t",
+        "CREATE SCHEMA IF NOT EXISTS s",
+        "CREATE TEMP SEQUENCE IF NOT EXISTS s AS bigint INCREMENT BY -2 MINVALUE -9 NO MAXVALUE "
+        "START WITH 5 CACHE 7 NO CYCLE OWNED BY t.a",
+        "ALTER SEQUENCE IF EXISTS s RESTART WITH 9 OWNED BY NONE",
+        "ALTER SEQUENCE s RENAME TO r",
+        "COMMENT ON COLUMN t.a IS 'x'",
+        "COMMENT ON CONSTRAINT c ON t IS NULL",
+        "CREATE TABLE t (a int GENERATED ALWAYS AS IDENTITY (START 3 INCREMENT 2))",
+        "CREATE TABLE t (a int REFERENCES u DEFERRABLE INITIALLY DEFERRED)",
         "VACUUM",
         "VACUUM FULL ANALYZE t (a)",
         "VACUUM (ANALYZE, VERBOSE false) t",
@@ -552,7 +563,7 @@ TEST(ParserTest, ErrorsNameTheTokenAndItsPosition) {
 
 TEST(ParserTest, WhatIsKnownButNotSupportedSaysSoWithAPosition) {
   const std::pair<const char*, int> cases[] = {{"CREATE FUNCTION f() RETURNS int", 8},
-                                               {"CREATE SEQUENCE s", 8},
+                                               {"CREATE TRIGGER t", 8},
                                                {"CREATE MODEL m", 8},
                                                {"MERGE INTO t USING s ON a = b", 1},
                                                {"PREPARE TRANSACTION 'x'", 1},
