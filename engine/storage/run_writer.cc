@@ -24,8 +24,7 @@ using learned_index::CellIndexOf;
 using learned_index::kCellSlices;
 using learned_index::kCellWords;
 
-// The heap goes to disk in writes of about this size.
-constexpr uint64_t kWriteBytes = 128 * kPageBytes;
+constexpr uint64_t kWriteBytes = PageWriter::kWriteBytes;
 // No more memory than for this many keys is taken before they come.
 constexpr uint64_t kExpectedMax = uint64_t{1} << 22;
 constexpr uint64_t kEntryCountMax = learned_index::kKeyCountMax;
@@ -56,7 +55,8 @@ RunWriter::RunWriter(FileSystem& file_system, absl::string_view path,
                      const RunWriterOptions& options, std::unique_ptr<WritableFile> file)
     : file_system_(file_system),
       path_(path),
-      file_(std::move(file)),
+      pages_(std::move(file)),
+      buffer_(kWriteBytes + kPageBytes),
       model_({.epsilon = options.epsilon, .clock = options.clock}),
       large_value_bytes_(options.large_value_bytes),
       value_file_path_(options.value_file_path) {
@@ -66,12 +66,11 @@ RunWriter::RunWriter(FileSystem& file_system, absl::string_view path,
   hashes_.reserve(expected);
   offsets_.reserve(expected);
   cells_.reserve(expected * 2 + kCellWords);
-  buffer_.reserve(kWriteBytes + kPageBytes);
 }
 
 RunWriter::~RunWriter() {
   if (finished_) return;
-  file_.reset();
+  pages_.Abandon();
   // What cannot be removed is collected at the next open: no manifest names it.
   CatchOutOfMemory([this] { return file_system_.Remove(path_); }).IgnoreError();
   if (values_writer_ == nullptr) return;
@@ -190,8 +189,9 @@ absl::Status RunWriter::AddVersion(absl::string_view key, Lsn lsn, EntryKind kin
     if (slice_count_ == 0 || slice != last_slice_) {
       KYRO_RETURN_IF_ERROR(model_.Add(slice));
       if (slice_count_ % kCellSlices == 0) {
-        cells_.resize(cells_.size() + kCellSlices, ~uint64_t{0});
-        cells_.resize(cells_.size() + kCellSlices, 0);
+        uint64_t* const cell = cells_.Extend(kCellWords);
+        std::fill_n(cell, kCellSlices, ~uint64_t{0});
+        std::fill_n(cell + kCellSlices, kCellWords - kCellSlices, 0);
       }
       cells_[CellIndexOf(slice_count_)] = slice;
       cells_[CellIndexOf(slice_count_) + kCellSlices] = hashes_.size();
@@ -225,17 +225,22 @@ absl::Status RunWriter::AddVersion(absl::string_view key, Lsn lsn, EntryKind kin
 // Most keys have one version: its record goes where it will be written.
 void RunWriter::BeginRecord(absl::string_view rest, Lsn lsn, const TableEntry& entry,
                             absl::string_view value) {
-  char numbers[3 * kVarintBytesMax];
   record_begin_ = buffer_.size();
-  char* end = EncodeVarint64(rest.size(), numbers);
-  buffer_.append(numbers, static_cast<size_t>(end - numbers));
-  buffer_.append(rest.data(), rest.size());
-  end = EncodeVarint64(1, numbers);
-  end = EncodeVarint64(lsn, end);
-  buffer_.append(numbers, static_cast<size_t>(end - numbers));
-  first_entry_offset_ = buffer_.size();
-  buffer_.append(entry.bytes().data(), entry.bytes().size());
-  buffer_.append(value.data(), value.size());
+  char* out =
+      buffer_.RoomFor(3 * kVarintBytesMax + rest.size() + TableEntry::kBytesMax + value.size());
+  const char* const begin = out;
+  const auto put = [&out](absl::string_view bytes) {
+    if (!bytes.empty()) std::memcpy(out, bytes.data(), bytes.size());
+    out += bytes.size();
+  };
+  out = EncodeVarint64(rest.size(), out);
+  put(rest);
+  out = EncodeVarint64(1, out);
+  out = EncodeVarint64(lsn, out);
+  first_entry_offset_ = record_begin_ + static_cast<uint64_t>(out - begin);
+  put(entry.bytes());
+  put(value);
+  buffer_.Advance(out);
   version_count_ = 1;
   first_value_bytes_ = value.size();
 }
@@ -245,45 +250,35 @@ void RunWriter::MoveRecordAside() {
   const size_t value_offset = buffer_.size() - first_value_bytes_;
   table_.clear();
   PutVarint64(&table_, last_lsn_);
-  table_.append(buffer_, first_entry_offset_, value_offset - first_entry_offset_);
-  values_.assign(buffer_, value_offset, first_value_bytes_);
-  buffer_.resize(record_begin_);
+  table_.append(buffer_.data() + first_entry_offset_, value_offset - first_entry_offset_);
+  values_.assign(buffer_.data() + value_offset, first_value_bytes_);
+  buffer_.Truncate(record_begin_);
 }
 
 absl::Status RunWriter::SealRecord() {
   if (version_count_ == 0) return absl::OkStatus();
   if (version_count_ > 1) {
-    PutLengthPrefixed(&buffer_, absl::string_view(key_).substr(properties_.common_prefix.size()));
-    PutVarint64(&buffer_, version_count_);
-    buffer_.append(table_);
-    buffer_.append(values_);
+    std::string head;
+    PutLengthPrefixed(&head, absl::string_view(key_).substr(properties_.common_prefix.size()));
+    PutVarint64(&head, version_count_);
+    buffer_.Append(head);
+    buffer_.Append(table_);
+    buffer_.Append(values_);
   }
   file_bytes_ += buffer_.size() - record_begin_;
   version_count_ = 0;
-  return buffer_.size() < kWriteBytes ? absl::OkStatus() : WriteBuffer();
+  return buffer_.size() < kWriteBytes ? absl::OkStatus() : pages_.Write(&buffer_);
 }
 
 absl::Status RunWriter::Append(absl::string_view bytes) {
   // Long columns pass through in pieces, so that the buffer stays small.
   while (!bytes.empty()) {
     const absl::string_view piece = bytes.substr(0, kWriteBytes);
-    buffer_.append(piece.data(), piece.size());
+    buffer_.Append(piece);
     file_bytes_ += piece.size();
     bytes.remove_prefix(piece.size());
-    if (buffer_.size() >= kWriteBytes) KYRO_RETURN_IF_ERROR(WriteBuffer());
+    if (buffer_.size() >= kWriteBytes) KYRO_RETURN_IF_ERROR(pages_.Write(&buffer_));
   }
-  return absl::OkStatus();
-}
-
-absl::Status RunWriter::WriteBuffer() {
-  const uint64_t written = file_bytes_ - buffer_.size();
-  const size_t whole = buffer_.size() / kPageBytes * kPageBytes;
-  const absl::string_view pages = absl::string_view(buffer_).substr(0, whole);
-  for (size_t begin = 0; begin < whole; begin += kPageBytes) {
-    page_checksums_.push_back(Crc32c(pages.substr(begin, kPageBytes)));
-  }
-  if (whole > 0) KYRO_RETURN_IF_ERROR(file_->Write(written, pages));
-  buffer_.erase(0, whole);
   return absl::OkStatus();
 }
 
@@ -317,22 +312,23 @@ absl::Status RunWriter::FinishChecked() {
   if (!grouped) {
     for (uint64_t i = 0; i < slice_count_; ++i) cells_[CellIndexOf(i) + kCellSlices] = offsets_[i];
   }
-  KYRO_RETURN_IF_ERROR(add_section(&footer.cells, AsBytes(cells_)));
-  KYRO_RETURN_IF_ERROR(add_section(&footer.offsets, grouped ? AsBytes(offsets_) : ""));
+  KYRO_RETURN_IF_ERROR(add_section(&footer.cells, cells_.bytes()));
+  KYRO_RETURN_IF_ERROR(add_section(&footer.offsets, grouped ? offsets_.bytes() : ""));
   std::vector<HashBucket> buckets;
-  if (grouped) buckets = BuildPositionHash(hashes_);
+  if (grouped) buckets = BuildPositionHash(hashes_.span());
   KYRO_RETURN_IF_ERROR(add_section(&footer.hash, AsBytes(buckets)));
   std::vector<uint64_t> filter;
-  if (!hashes_.empty()) filter = BuildFilter(hashes_);
+  if (!hashes_.empty()) filter = BuildFilter(hashes_.span());
   KYRO_RETURN_IF_ERROR(add_section(&footer.filter, AsBytes(filter)));
   std::string model_bytes;
   KYRO_ASSIGN_OR_RETURN(const learned_index::PositionIndex model, model_.Finish());
   model.Encode(&model_bytes);
   KYRO_RETURN_IF_ERROR(add_section(&footer.model, model_bytes));
   KYRO_RETURN_IF_ERROR(PadToPage());
-  KYRO_RETURN_IF_ERROR(WriteBuffer());
+  KYRO_RETURN_IF_ERROR(pages_.Write(&buffer_));
+  KYRO_RETURN_IF_ERROR(pages_.Drain());
 
-  std::string tail(AsBytes(page_checksums_));
+  std::string tail(AsBytes(pages_.page_checksums()));
   footer.checksums = {.offset = file_bytes_, .size_bytes = tail.size()};
   footer.checksums_crc = Crc32c(tail);
   std::string properties;
@@ -341,10 +337,10 @@ absl::Status RunWriter::FinishChecked() {
   footer.properties_crc = Crc32c(properties);
   tail += properties;
   tail += EncodeRunTail(footer);
-  KYRO_RETURN_IF_ERROR(file_->Write(file_bytes_, tail));
+  KYRO_RETURN_IF_ERROR(pages_.file().Write(file_bytes_, tail));
   file_bytes_ += tail.size();
-  KYRO_RETURN_IF_ERROR(file_->Sync());
-  KYRO_RETURN_IF_ERROR(file_->Close());
+  KYRO_RETURN_IF_ERROR(pages_.file().Sync());
+  KYRO_RETURN_IF_ERROR(pages_.file().Close());
   finished_ = true;
   return absl::OkStatus();
 }

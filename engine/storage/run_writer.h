@@ -14,6 +14,8 @@
 #include "engine/base/clock.h"
 #include "engine/base/file_system.h"
 #include "engine/storage/entry.h"
+#include "engine/storage/growing_words.h"
+#include "engine/storage/page_writer.h"
 #include "engine/storage/run_format.h"
 #include "engine/storage/value_file_writer.h"
 #include "learned_index/position_index.h"
@@ -26,7 +28,7 @@ struct RunWriterOptions {
   // in common is stripped from every key. Bounds that are too wide cost space and speed only.
   std::optional<std::string> smallest_key;
   std::optional<std::string> largest_key;
-  // About how many keys will come; 0 = unknown. A wrong guess costs memory or time.
+  // About how many keys will come; 0 = unknown. A wrong guess costs address space or time.
   uint64_t entry_count_hint = 0;
   // The error bound of the model, in rows.
   uint32_t epsilon = 16;
@@ -94,22 +96,20 @@ class RunWriter {
   absl::Status Append(absl::string_view bytes);
   // Fills the last page with zeros, so that the next section starts on a page.
   absl::Status PadToPage();
-  absl::Status WriteBuffer();
 
   FileSystem& file_system_;
   const std::string path_;
-  std::unique_ptr<WritableFile> file_;
+  PageWriter pages_;
   absl::Status status_;
   bool finished_ = false;
 
-  std::string buffer_;       // not written yet; begins at a page
+  PageBuffer buffer_;        // not handed to `pages_` yet; begins at a page
   uint64_t file_bytes_ = 0;  // appended so far, the buffer included
-  std::vector<uint32_t> page_checksums_;
 
-  std::vector<uint64_t> hashes_;  // of keys
-  std::vector<uint64_t> cells_;   // of the distinct slices; their words as if they were shared
+  GrowingWords hashes_;  // of keys
+  GrowingWords cells_;   // of the distinct slices; their words as if they were shared
   uint64_t slice_count_ = 0;
-  std::vector<uint64_t> offsets_;  // of records in the heap
+  GrowingWords offsets_;  // of records in the heap
   learned_index::PositionIndexBuilder model_;
 
   // The key of the open record, and its versions so far: with one, the record stands at the end of

@@ -4,12 +4,12 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "engine/base/file_system.h"
+#include "engine/storage/page_writer.h"
 #include "engine/storage/value_file.h"
 
 namespace kyrodb::engine {
@@ -36,18 +36,15 @@ class ValueFileWriter {
  private:
   ValueFileWriter(FileSystem& file_system, absl::string_view path, uint64_t file_number,
                   std::unique_ptr<WritableFile> file);
-  absl::Status WritePages();
   absl::Status FinishChecked();
 
   FileSystem& file_system_;
   const std::string path_;
-  std::unique_ptr<WritableFile> file_;
+  PageWriter pages_;
+  PageBuffer buffer_;  // not handed to it yet; begins at a page
   absl::Status status_;
   bool finished_ = false;
   ValueFileFooter footer_;
-  std::string buffer_;  // not written yet; begins at a page
-  uint64_t written_bytes_ = 0;
-  std::vector<uint32_t> page_checksums_;
 };
 
 }  // namespace kyrodb::engine
