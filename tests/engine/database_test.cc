@@ -275,10 +275,11 @@ TEST_F(DatabaseTest, BadDefinitionsAreRefusedByName) {
   twice.columns.push_back(twice.columns[0]);
   EXPECT_THAT(std::string(transaction->CreateTable(twice).status().message()),
               HasSubstr("column \"id\" specified more than once"));
-  TableSchema vector_key = DocsTable("t");
-  vector_key.primary_key = {2};
-  EXPECT_THAT(std::string(transaction->CreateTable(vector_key).status().message()),
-              HasSubstr("column \"embedding\" of type vector(4) cannot be part of a primary key"));
+  TableSchema json_key = DocsTable("t");
+  json_key.columns.push_back({"meta", {TypeId::kJsonb}});
+  json_key.primary_key = {static_cast<uint32_t>(json_key.columns.size() - 1)};
+  EXPECT_THAT(std::string(transaction->CreateTable(json_key).status().message()),
+              HasSubstr("column \"meta\" of type jsonb cannot be part of a primary key"));
   EXPECT_EQ(transaction->DropTable(999).code(), absl::StatusCode::kNotFound);
   IndexSchema index{.name = "i", .column = 1};
   EXPECT_THAT(std::string(transaction->CreateIndex(table_, index).status().message()),

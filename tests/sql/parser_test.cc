@@ -567,7 +567,6 @@ TEST(ParserTest, WhatIsKnownButNotSupportedSaysSoWithAPosition) {
                                                {"CREATE MODEL m", 8},
                                                {"MERGE INTO t USING s ON a = b", 1},
                                                {"PREPARE TRANSACTION 'x'", 1},
-                                               {"REINDEX TABLE x", 1},
                                                {"GRANT SELECT ON t TO u", 1},
                                                {"SELECT 1 INTO t", 10},
                                                {"SELECT * FROM t TABLESAMPLE system (1)", 17},

@@ -70,7 +70,8 @@ TEST(GoldenTest, DatabasesOfEveryVersionOpenWithTheRightAnswers) {
     std::unique_ptr<Database> database = OpenOrDie(disk.get());
     ASSERT_NE(database, nullptr);
     EXPECT_EQ(database->recovery().damage, "");
-    EXPECT_EQ(database->recovery().rebuilt_indexes, 0u);
+    // Version 2 had vector indexes over hnswlib's graph: derived data of a format that is gone.
+    EXPECT_EQ(database->recovery().rebuilt_indexes, entry.path().stem() == "v2" ? 1u : 0u);
     EXPECT_EQ(database->recovery().replayed_count, static_cast<uint64_t>(kLogCommitCount));
     SampleRows expected = sample.states.back();
     EXPECT_EQ(ScanAll(*database, sample.table), expected);
