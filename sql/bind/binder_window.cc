@@ -192,6 +192,19 @@ absl::StatusOr<BoundPtr> Binder::BindWindow(const FunctionExpression& call, cons
                  absl::StrCat("OVER specified, but ", name,
                               " is not a window function nor an aggregate function"));
   }
+  if (is_aggregate && FunctionRegistry::Get().FindAggregate(name)[0].is_ordered_set) {
+    return call.within_group.empty()
+               ? Error(sqlstate::kWrongObjectType, at,
+                       absl::StrCat("WITHIN GROUP is required for ordered-set aggregate ", name))
+               : Error(sqlstate::kFeatureNotSupported, at,
+                       absl::StrCat("OVER is not supported for ordered-set aggregate ", name));
+  }
+  if (!call.within_group.empty()) {
+    return Error(sqlstate::kWrongObjectType, at,
+                 absl::StrCat(name,
+                              " is not an ordered-set aggregate, so it cannot have "
+                              "WITHIN GROUP"));
+  }
   if (call.over == nullptr) {
     return Error(sqlstate::kWrongObjectType, at,
                  absl::StrCat("window function ", name, " requires an OVER clause"));
@@ -254,9 +267,17 @@ absl::StatusOr<BoundPtr> Binder::BindWindow(const FunctionExpression& call, cons
           absl::StrCat(name, "(*) must be used to call a parameterless aggregate function"));
     }
     KYRO_ASSIGN_OR_RETURN(window.aggregate, ResolveAggregate(name, types, at));
+    const AggregateFunction& aggregate = *window.aggregate;
+    const TypeId element =
+        AgreedElement(aggregate.parameters, aggregate.variadic, types).value_or(kUnknownId);
     for (size_t i = 0; i < window.arguments.size(); ++i) {
-      const TypeId wanted = window.aggregate->parameters[i];
+      const TypeId wanted =
+          ConcreteType(aggregate.parameters[std::min(i, aggregate.parameters.size() - 1)], element);
       BoundPtr& argument = window.arguments[i];
+      if (wanted == kUnknownId) {
+        return Error(sqlstate::kDatatypeMismatch, at,
+                     "could not determine polymorphic type because input has type unknown");
+      }
       if (wanted == kAnyId) {
         KYRO_ASSIGN_OR_RETURN(argument, ResolveUnknown(std::move(argument)));
       } else {
@@ -264,7 +285,8 @@ absl::StatusOr<BoundPtr> Binder::BindWindow(const FunctionExpression& call, cons
                               Coerce(std::move(argument), Type{wanted, 0}, CastContext::kImplicit));
       }
     }
-    result = window.aggregate->result;
+    result = aggregate.result;
+    result.id = ConcreteType(result.id, element);
   } else {
     window.function = found->function;
     if (window.filter != nullptr) {

@@ -271,6 +271,12 @@ class Window : public Operator {
     size_t running_end = 0;
     bool has_last = false;
     Frame last;
+    std::vector<Type> types;
+    for (const BoundPtr& argument : window_->arguments) types.push_back(argument->type);
+    const TypeId result = window_->aggregate->result.id;
+    const bool keeps_state = result == TypeId::kBigint || result == TypeId::kDouble ||
+                             result == TypeId::kNumeric || result == TypeId::kBoolean ||
+                             result == TypeId::kInteger;
     for (size_t i = 0; i < count_; ++i) {
       if (i % kBatchRows == 0) KYRO_RETURN_IF_ERROR(context_.CheckInterrupts());
       KYRO_ASSIGN_OR_RETURN(const Frame frame, FrameOf(i));
@@ -282,7 +288,7 @@ class Window : public Operator {
       const bool grows =
           is_whole && running != nullptr && frame.begin == last.begin && frame.end >= running_end;
       if (!grows) {
-        running = window_->aggregate->create();
+        running = window_->aggregate->Create(types);
         running_end = frame.begin;
       }
       for (size_t r = running_end; r < frame.end; ++r) {
@@ -294,7 +300,8 @@ class Window : public Operator {
       }
       has_last = is_whole;
       last = frame;
-      if (!is_whole) running.reset();
+      // What collects its values may give them away when it is asked.
+      if (!is_whole || !keeps_state) running.reset();
     }
     return absl::OkStatus();
   }
@@ -312,8 +319,9 @@ class Window : public Operator {
     for (size_t i = 0; i < arguments.size(); ++i) {
       arguments[i] = Evaluate(*window_->arguments[i], values, context_.evaluation, &scratches[i]);
       if (arguments[i] == nullptr) return context_.evaluation.functions.error;
-      if (!IsNull(*arguments[i])) continue;
+      if (!IsNull(*arguments[i]) || window_->aggregate->takes_nulls) continue;
       if (i == 0) return absl::OkStatus();
+      if (!window_->aggregate->null_is_empty) continue;
       scratches[i] = std::string();
       arguments[i] = &scratches[i];
     }
