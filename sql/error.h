@@ -73,6 +73,7 @@ inline constexpr absl::string_view kInvalidColumnReference = "42P10";
 inline constexpr absl::string_view kInvalidTableDefinition = "42P16";
 inline constexpr absl::string_view kInvalidObjectDefinition = "42P17";
 inline constexpr absl::string_view kIndeterminateDatatype = "42P18";
+inline constexpr absl::string_view kWindowingError = "42P20";
 inline constexpr absl::string_view kDiskFull = "53100";
 inline constexpr absl::string_view kOutOfMemory = "53200";
 inline constexpr absl::string_view kConfigurationLimitExceeded = "53400";

@@ -488,6 +488,14 @@ absl::Status Binder::BindSelect(const SelectBody& body, const Query* around, Sco
   if (body.having != nullptr) {
     select.grouped = true;
     KYRO_ASSIGN_OR_RETURN(select.having, BindBoolean(*body.having, &scope, "HAVING"));
+    bool has_window = false;
+    VisitExpression(*select.having, [&has_window](const BoundExpression& e) {
+      has_window = has_window || e.kind == BoundKind::kWindow;
+    });
+    if (has_window) {
+      return Error(sqlstate::kWindowingError, body.having->position,
+                   "window functions are not allowed in HAVING");
+    }
   }
 
   // ORDER BY: an output's number, an output's name, or an expression of its own.

@@ -11,8 +11,6 @@
 namespace kyrodb::sql {
 namespace {
 
-constexpr absl::string_view kWindowingError = "42P20";
-
 struct Name {
   absl::string_view name;
   WindowFunction function;
@@ -44,7 +42,7 @@ absl::Status CheckFrame(const WindowSpecification& specification) {
   const FrameBoundType begin = specification.frame_begin.type;
   const FrameBoundType end = specification.frame_end.type;
   const auto fail = [&](absl::string_view message) {
-    return Error(kWindowingError, specification.position, message);
+    return Error(sqlstate::kWindowingError, specification.position, message);
   };
   if (begin == FrameBoundType::kUnboundedFollowing) {
     return fail("frame start cannot be UNBOUNDED FOLLOWING");
@@ -89,7 +87,7 @@ absl::Status Binder::BindWindowDefinition(const WindowSpecification& specificati
     KYRO_RETURN_IF_ERROR(BindWindowDefinition(base->specification, scope, window));
     if (specification.is_reference) return absl::OkStatus();
     const auto fail = [&](absl::string_view what) {
-      return Error(kWindowingError, specification.position,
+      return Error(sqlstate::kWindowingError, specification.position,
                    absl::StrCat("cannot ", what, " of window \"", specification.name.name, "\""));
     };
     if (!specification.partition_by.empty()) return fail("override PARTITION BY clause");
@@ -97,7 +95,7 @@ absl::Status Binder::BindWindowDefinition(const WindowSpecification& specificati
       return fail("override ORDER BY clause");
     }
     if (base->specification.frame != FrameUnit::kNone) {
-      return Error(kWindowingError, specification.position,
+      return Error(sqlstate::kWindowingError, specification.position,
                    absl::StrCat("cannot copy window \"", specification.name.name,
                                 "\" because it has a frame clause"));
     }
@@ -119,7 +117,7 @@ absl::Status Binder::BindWindowDefinition(const WindowSpecification& specificati
   window->frame = specification.frame;
   window->exclusion = specification.exclusion;
   if (window->frame == FrameUnit::kGroups && window->order_by.empty()) {
-    return Error(kWindowingError, specification.position,
+    return Error(sqlstate::kWindowingError, specification.position,
                  "GROUPS mode requires an ORDER BY clause");
   }
   const FrameBound* const bounds[] = {&specification.frame_begin, &specification.frame_end};
@@ -145,7 +143,7 @@ absl::Status Binder::BindWindowDefinition(const WindowSpecification& specificati
       continue;
     }
     if (window->order_by.size() != 1) {
-      return Error(kWindowingError, specification.position,
+      return Error(sqlstate::kWindowingError, specification.position,
                    "RANGE with offset PRECEDING/FOLLOWING requires exactly one ORDER BY column");
     }
     // The value at the edge of the frame, from that of the current row.
@@ -210,20 +208,21 @@ absl::StatusOr<BoundPtr> Binder::BindWindow(const FunctionExpression& call, cons
                  absl::StrCat("window function ", name, " requires an OVER clause"));
   }
   if (scope == nullptr || scope->select == nullptr) {
-    return Error(kWindowingError, at, "window functions are not allowed here");
+    return Error(sqlstate::kWindowingError, at, "window functions are not allowed here");
   }
   if (scope->in_aggregate) {
     return Error(sqlstate::kGroupingError, at,
                  "aggregate function calls cannot contain window function calls");
   }
   if (scope->in_window) {
-    return Error(kWindowingError, at, "window function calls cannot be nested");
+    return Error(sqlstate::kWindowingError, at, "window function calls cannot be nested");
   }
   if (scope->in_window_definition) {
-    return Error(kWindowingError, at, "window functions are not allowed in window definitions");
+    return Error(sqlstate::kWindowingError, at,
+                 "window functions are not allowed in window definitions");
   }
   if (!scope->clause.empty()) {
-    return Error(kWindowingError, at,
+    return Error(sqlstate::kWindowingError, at,
                  absl::StrCat("window functions are not allowed in ", scope->clause));
   }
   if (call.distinct) {

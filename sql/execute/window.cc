@@ -389,19 +389,26 @@ class Window : public Operator {
                    is_begin ? "frame starting offset must not be null"
                             : "frame ending offset must not be null");
     }
-    const auto* whole = std::get_if<int64_t>(&offset);
-    const auto* fraction = std::get_if<double>(&offset);
-    if ((whole != nullptr && *whole < 0) || (fraction != nullptr && *fraction < 0)) {
-      return Negative(is_begin);
+    const bool is_preceding = bound.type == FrameBoundType::kPreceding;
+    const SortKey& key = window_->order_keys[0];
+    const TypeId id = bound.key->type.id;
+    // An edge beyond all numbers of its type lies behind every row.
+    absl::StatusOr<Value> edge_or = ValueOf(*bound.edge, partition_[i]);
+    const bool is_beyond = SqlStateOf(edge_or.status()) == sqlstate::kNumericValueOutOfRange;
+    if (!edge_or.ok() && !is_beyond) return edge_or.status();
+    KYRO_ASSIGN_OR_RETURN(const Value own, ValueOf(*bound.key, partition_[i]));
+    const Value edge = is_beyond ? own : *std::move(edge_or);
+    const auto order_to_edge = [&](const Value& value) {
+      return CompareValues(id, value, edge) * (key.descending ? -1 : 1);
+    };
+    if (!IsNull(edge) && (is_preceding ? order_to_edge(own) < 0 : order_to_edge(own) > 0)) {
+      return Error("22013", 0, "invalid preceding or following size in window function");
     }
-    KYRO_ASSIGN_OR_RETURN(const Value edge, ValueOf(*bound.edge, partition_[i]));
     // A null is near nothing but nulls.
     if (IsNull(edge)) {
       const size_t group = group_of_[i];
       return is_begin ? GroupBegin(group) : GroupEnd(group);
     }
-    const SortKey& key = window_->order_keys[0];
-    const TypeId id = bound.key->type.id;
     // Groups are in order, nulls at one end.
     size_t low = 0;
     size_t high = group_begins_.size();
@@ -411,9 +418,10 @@ class Window : public Operator {
       bool before;  // the group lies before the edge
       if (IsNull(value)) {
         before = key.nulls_first;
+      } else if (is_beyond) {
+        before = !is_preceding;
       } else {
-        const int order = CompareValues(id, value, edge) * (key.descending ? -1 : 1);
-        before = is_begin ? order < 0 : order <= 0;
+        before = is_begin ? order_to_edge(value) < 0 : order_to_edge(value) <= 0;
       }
       if (before) {
         low = middle + 1;
