@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "tests/base/forwarding_file_system.h"
 #include "tests/wal/shaped_disk.h"
 #include "tests/wal/wal_fixture.h"
 
@@ -239,6 +240,41 @@ TEST_F(FaultTest, SmallCommitsGoOnWhileTheDiskIsFull) {
   const Replayed found = TryRecover(disk_.get(), keep_from).value();
   EXPECT_FALSE(found.result.damage.has_value());
   EXPECT_EQ(found.result.last_lsn, last + 1);
+}
+
+// Refuses to remove one file.
+class StubbornDisk : public ForwardingFileSystem {
+ public:
+  using ForwardingFileSystem::ForwardingFileSystem;
+  absl::Status Remove(absl::string_view path) override {
+    if (path == stays) return absl::UnavailableError("it stays");
+    return ForwardingFileSystem::Remove(path);
+  }
+  std::string stays;
+};
+
+TEST_F(FaultTest, ASegmentThatCannotGoKeepsThoseAfterIt) {
+  StubbornDisk stubborn(disk_.get());
+  options_ = TestOptions(&stubborn);
+  auto log = Log::Open(options_, RecoveryResult()).value();
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_TRUE(log->Append("record").ok());
+    ASSERT_TRUE(log->RotateSegment().ok());
+  }
+  ASSERT_TRUE(log->Append("last").ok());
+  stubborn.stays = log->segments()[1].path;
+  EXPECT_TRUE(absl::IsUnavailable(log->DropSegmentsBefore(4)));
+  // Only the one before it went: the log has no hole.
+  EXPECT_EQ(log->oldest_lsn(), 2u);
+  EXPECT_FALSE(log->DropSegmentsBefore(4).ok());
+  EXPECT_EQ(log->oldest_lsn(), 2u);
+  stubborn.stays = "";
+  EXPECT_TRUE(log->DropSegmentsBefore(4).ok());
+  EXPECT_EQ(log->oldest_lsn(), 4u);
+  Crash();
+  const Replayed found = TryRecover(disk_.get(), 4).value();
+  EXPECT_FALSE(found.result.damage.has_value());
+  EXPECT_EQ(found.result.last_lsn, 5u);
 }
 
 TEST_F(FaultTest, AFullDiskWithoutZerosAheadLeavesNoHalfFrame) {

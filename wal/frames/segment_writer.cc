@@ -305,30 +305,29 @@ std::vector<SegmentInfo> SegmentWriter::segments() const {
 }
 
 absl::Status SegmentWriter::DropBefore(Lsn lsn, uint64_t archive_bytes_max) {
-  std::vector<std::string> paths;
-  {
-    absl::MutexLock lock(&segments_mutex_);
-    size_t dropped = 0;
-    while (dropped + 1 < segments_.size() && segments_[dropped].end_lsn <= lsn) {
-      paths.push_back(segments_[dropped++].path);
+  // One after the other, each for good before the next: what is left must not have a hole, for
+  // whoever reads the log would take it for damage. What cannot go now goes with the next call.
+  bool dropped = false;
+  while (true) {
+    std::string path;
+    {
+      absl::MutexLock lock(&segments_mutex_);
+      if (segments_.size() < 2 || segments_.front().end_lsn > lsn) break;
+      path = segments_.front().path;
     }
-    segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(dropped));
-  }
-  if (paths.empty()) return absl::OkStatus();
-  // A file that cannot be removed now is found again by the next recovery.
-  absl::Status first_error;
-  for (const std::string& path : paths) {
-    absl::Status status =
+    const absl::Status status =
         archive_bytes_max > 0 ? MoveToArchive(path) : options_.file_system->Remove(path);
-    if (!absl::IsNotFound(status)) first_error.Update(status);
+    if (!status.ok() && !absl::IsNotFound(status)) return status;
+    dropped = true;
+    if (archive_bytes_max > 0) {
+      // First where it went, then where it was: a crash may show it twice, never not at all.
+      KYRO_RETURN_IF_ERROR(options_.file_system->SyncDirectory(options_.archive_directory));
+    }
+    KYRO_RETURN_IF_ERROR(options_.file_system->SyncDirectory(options_.directory));
+    absl::MutexLock lock(&segments_mutex_);
+    if (segments_.front().path == path) segments_.erase(segments_.begin());
   }
-  if (archive_bytes_max > 0) {
-    // First where they went, then where they were: a crash may show them twice, never not at all.
-    first_error.Update(options_.file_system->SyncDirectory(options_.archive_directory));
-    first_error.Update(TrimArchive(archive_bytes_max));
-  }
-  first_error.Update(options_.file_system->SyncDirectory(options_.directory));
-  return first_error;
+  return dropped && archive_bytes_max > 0 ? TrimArchive(archive_bytes_max) : absl::OkStatus();
 }
 
 absl::Status SegmentWriter::MoveToArchive(const std::string& path) {
