@@ -109,6 +109,11 @@ std::vector<std::string> IndexColumns(const Relation& index) {
     for (const uint32_t column : index.index->columns) {
       columns.push_back(QuoteIdentifier(table.columns[column].name));
     }
+  } else if (index.index->is_btree()) {
+    for (const engine::IndexPart& part : index.index->parts) {
+      columns.push_back(part.is_expression() ? absl::StrCat("(", part.expression_sql, ")")
+                                             : QuoteIdentifier(table.columns[part.column].name));
+    }
   } else {
     columns.push_back(QuoteIdentifier(table.columns[index.index->column].name));
   }
@@ -255,12 +260,19 @@ std::string IndexDefinition(const Relation& index, int column) {
                                                          : "";
   }
   const bool btree = index.is_key_index;
-  const bool unique = index.is_key_index;
+  const bool unique = index.is_key_index || index.index->unique;
   std::vector<std::string> parts;
   for (size_t i = 0; i < columns.size(); ++i) {
     std::string part = columns[i];
-    if (!index.is_key_index && !index.index->is_zorder()) {
+    if (!index.is_key_index && !index.index->has_entries()) {
       absl::StrAppend(&part, " ", OperatorClass(*index.table, *index.index));
+    }
+    if (!index.is_key_index && index.index->is_btree()) {
+      const engine::IndexPart& order = index.index->parts[i];
+      if (order.descending) part += " DESC";
+      if (order.nulls_first != order.descending) {
+        part += order.nulls_first ? " NULLS FIRST" : " NULLS LAST";
+      }
     }
     parts.push_back(std::move(part));
   }
@@ -270,6 +282,10 @@ std::string IndexDefinition(const Relation& index, int column) {
                    btree ? absl::string_view("btree") : absl::string_view(index.index->method),
                    " (", absl::StrJoin(parts, ", "), ")");
   if (index.is_key_index) return text;
+  if (index.index->nulls_not_distinct) text += " NULLS NOT DISTINCT";
+  if (!index.index->where_sql.empty()) {
+    absl::StrAppend(&text, " WHERE (", index.index->where_sql, ")");
+  }
   if (index.index->method == "hnsw" &&
       (index.index->m != 16 || index.index->ef_construction != 64)) {
     absl::StrAppend(&text, " WITH (m='", index.index->m, "', ef_construction='",

@@ -90,6 +90,11 @@ std::vector<Value> KeyColumns(const Relation& index) {
     for (const uint32_t ordinal : index.table->primary_key) add(ordinal);
   } else if (index.index->is_zorder()) {
     for (const uint32_t ordinal : index.index->columns) add(ordinal);
+  } else if (index.index->is_btree()) {
+    for (const engine::IndexPart& part : index.index->parts) {
+      // An expression has no number.
+      part.is_expression() ? columns.push_back(Value(int64_t{0})) : add(part.column);
+    }
   } else {
     add(index.index->column);
   }
@@ -103,6 +108,12 @@ absl::Status ScanIndex(const CatalogRows& rows) {
     std::vector<Value> columns = KeyColumns(index);
     const auto count = static_cast<int64_t>(columns.size());
     std::vector<Value> options(columns.size(), Value(int64_t{0}));
+    if (!index.is_key_index && index.index->is_btree()) {
+      for (size_t i = 0; i < options.size(); ++i) {
+        const engine::IndexPart& part = index.index->parts[i];
+        options[i] = Value(int64_t{(part.descending ? 1 : 0) + (part.nulls_first ? 2 : 0)});
+      }
+    }
     const std::vector<uint32_t> zeros(columns.size(), 0);
     const auto numbers = [](std::vector<Value> values) {
       return Value(engine::EncodeArray(engine::MakeArray(std::move(values))));
@@ -111,8 +122,8 @@ absl::Status ScanIndex(const CatalogRows& rows) {
         .Oid("indrelid", OidOfObject(index.table->id))
         .Number("indnatts", count)
         .Number("indnkeyatts", count)
-        .Truth("indisunique", index.is_key_index)
-        .Truth("indisprimary", index.is_key_index)
+        .Truth("indisunique", index.is_key_index || index.index->unique)
+        .Truth("indisprimary", index.is_key_index || index.index->is_primary)
         .Truth("indimmediate", true)
         .Truth("indisvalid", true)
         .Truth("indisready", true)
