@@ -63,8 +63,8 @@ struct Scope {
   // Of a query's outputs: functions that give rows may stand here.
   bool allows_sets = false;
   std::optional<size_t> set_relation;  // that holds them
-  bool in_window = false;             // between the parentheses of a window function
-  bool in_window_definition = false;  // after OVER
+  bool in_window = false;              // between the parentheses of a window function
+  bool in_window_definition = false;   // after OVER
   const std::vector<NamedWindow>* windows = nullptr;
 };
 

@@ -685,10 +685,7 @@ absl::Status TableAlteration::Apply(const AlterTableAction& action) {
     case AlterAction::kSetOptions:
     case AlterAction::kResetOptions:
       for (const Option& option : action.options) {
-        if (option.name.name != "fillfactor") {
-          return NotSupported(option.name.position,
-                              absl::StrCat("storage parameter ", option.name.name));
-        }
+        KYRO_RETURN_IF_ERROR(CheckTableOption(option));
       }
       return absl::OkStatus();
   }

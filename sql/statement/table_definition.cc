@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "engine/base/status.h"
 #include "sql/error.h"
@@ -181,16 +182,30 @@ absl::StatusOr<engine::TableSchema> FromQuery(const CreateTableStatement& statem
 
 }  // namespace
 
+absl::Status CheckTableOption(const Option& option) {
+  if (option.name.name != "fillfactor") {
+    return NotSupported(option.name.position, absl::StrCat("storage parameter ", option.name.name));
+  }
+  if (!option.value.has_value()) return absl::OkStatus();
+  int64_t value = 0;
+  if (!absl::SimpleAtoi(*option.value, &value)) {
+    return Error(sqlstate::kInvalidParameterValue, option.value_position,
+                 absl::StrCat("invalid value for integer option \"fillfactor\": ", *option.value));
+  }
+  if (value >= 10 && value <= 100) return absl::OkStatus();
+  return WithDetail(
+      Error(sqlstate::kInvalidParameterValue, option.value_position,
+            absl::StrCat("value ", value, " out of bounds for option \"fillfactor\"")),
+      "Valid values are between \"10\" and \"100\".");
+}
+
 absl::StatusOr<engine::ObjectId> CreateTable(const CreateTableStatement& statement,
                                              const BoundQuery* query,
                                              const DefinitionContext& context) {
   if (statement.temporary) return NotSupported(statement.modifier_position, "a temporary table");
   if (statement.unlogged) return NotSupported(statement.modifier_position, "an unlogged table");
   for (const Option& option : statement.options) {
-    // How full pages are is nothing that rows in runs have.
-    if (option.name.name != "fillfactor") {
-      return NotSupported(option.name.position, "WITH (…) on a table");
-    }
+    KYRO_RETURN_IF_ERROR(CheckTableOption(option));
   }
   KYRO_ASSIGN_OR_RETURN(const std::string schema_name, SchemaForNew(statement.table, context));
   const std::string& name = statement.table.last();

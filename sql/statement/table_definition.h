@@ -12,6 +12,10 @@
 
 namespace kyrodb::sql {
 
+// `fillfactor` from 10 to 100 means nothing to rows in runs, and is taken because tools write it;
+// 22023 for other values, 0A000 for other options. Without a value (RESET) the name decides.
+absl::Status CheckTableOption(const Option& option);
+
 // Order:  `SetType`, `AddConstraints`, and when the table is there `CreateSequence`.
 struct ColumnBuilder {
   engine::ColumnSchema column;
