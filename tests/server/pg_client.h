@@ -19,6 +19,7 @@
 #include "gtest/gtest.h"
 #include "server/pg_listener.h"
 #include "tests/server/test_host.h"
+#include "tests/server/test_socket.h"
 
 namespace kyrodb::server {
 
@@ -103,30 +104,9 @@ inline std::string PgExecute(absl::string_view portal, uint32_t rows_max = 0) {
 inline std::string PgSync() { return PgFrame('S', ""); }
 inline std::string PgQuery(absl::string_view text) { return PgFrame('Q', PgText(text)); }
 
-class PgClient {
+class PgClient : public TestSocket {
  public:
-  explicit PgClient(int port) {
-    socket_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<uint16_t>(port));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
-  }
-  ~PgClient() { close(socket_); }
-  PgClient(const PgClient&) = delete;
-  PgClient& operator=(const PgClient&) = delete;
-
-  // Returns false when the other side has closed before all was sent.
-  bool Send(absl::string_view bytes) {
-    while (!bytes.empty()) {
-      const ssize_t sent = send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      if (sent <= 0) return false;
-      bytes.remove_prefix(static_cast<size_t>(sent));
-    }
-    return true;
-  }
-  void EndOfSending() { shutdown(socket_, SHUT_WR); }
+  using TestSocket::TestSocket;
 
   // Sends the start packet and takes what comes up to the first ReadyForQuery.
   std::vector<PgMessage> Connect(
@@ -215,7 +195,6 @@ class PgClient {
     return true;
   }
 
-  int socket_ = -1;
   std::string buffer_;
   uint32_t process_id_ = 0;
   uint32_t secret_ = 0;

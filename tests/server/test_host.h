@@ -21,6 +21,7 @@
 #include "server/host.h"
 #include "server/http_listener.h"
 #include "server/json/json.h"
+#include "tests/server/test_socket.h"
 
 namespace kyrodb::server {
 
@@ -65,30 +66,9 @@ struct Reply {
 };
 
 // One connection.
-class Client {
+class Client : public TestSocket {
  public:
-  explicit Client(int port) {
-    socket_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<uint16_t>(port));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
-  }
-  ~Client() { close(socket_); }
-  Client(const Client&) = delete;
-  Client& operator=(const Client&) = delete;
-
-  // Returns false when the other side has closed before all was sent.
-  bool Send(absl::string_view bytes) {
-    while (!bytes.empty()) {
-      const ssize_t sent = send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      if (sent <= 0) return false;
-      bytes.remove_prefix(static_cast<size_t>(sent));
-    }
-    return true;
-  }
-  void EndOfSending() { shutdown(socket_, SHUT_WR); }
+  using TestSocket::TestSocket;
 
   Reply Receive(bool is_head = false) {
     Reply reply;
@@ -140,7 +120,6 @@ class Client {
     return true;
   }
 
-  int socket_ = -1;
   std::string buffer_;
 };
 
